@@ -1,0 +1,195 @@
+"""Everything that can go wrong, in one tree.
+
+::
+
+    GeminiLiveError
+    ├── ConfigError (also ValueError)          before any I/O: mend the call
+    │   └── MissingDependency (also ImportError)   an extra isn't installed
+    ├── ConnectError                           no WebSocket: address, network, TLS, proxy
+    │   ├── ConnectTimeout
+    │   └── UpgradeRejected                    the server answered HTTP instead
+    ├── SetupError                             a WebSocket, but no session
+    │   ├── SetupTimeout
+    │   └── SetupRejected                      closed before ``setupComplete``
+    ├── ProtocolError
+    │   ├── LocalProtocolError (also ValueError)   we were about to send something illegal
+    │   └── RemoteProtocolError                the service sent something illegal
+    │       └── DecodeError                    a frame that can't be read
+    ├── SessionBroken (also trio.BrokenResourceError)
+    │   ├── ConnectionLost                     the cause is final, or reconnecting is off
+    │   └── ReconnectExhausted                 it was tried, and the policy's end was reached
+    ├── MediaError                             a file or device that can't be used
+    └── InternalError                          a fault of ours: please report it
+
+Trio's own ``ClosedResourceError``, ``BusyResourceError``, ``WouldBlock`` and ``EndOfChannel`` keep
+Trio's meanings and are raised as they are.
+
+Every message is one sentence for a person; what a program wants to know stands in attributes. No
+message contains a key, a token, or media.
+"""
+
+from __future__ import annotations
+
+import trio
+
+__all__ = [
+    "ConfigError",
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectionLost",
+    "DecodeError",
+    "GeminiLiveError",
+    "InternalError",
+    "LocalProtocolError",
+    "MediaError",
+    "MissingDependency",
+    "ProtocolError",
+    "ReconnectExhausted",
+    "RemoteProtocolError",
+    "SessionBroken",
+    "SetupError",
+    "SetupRejected",
+    "SetupTimeout",
+    "UpgradeRejected",
+]
+
+
+class GeminiLiveError(Exception):
+    """Base of every error that this library defines."""
+
+
+class ConfigError(GeminiLiveError, ValueError):
+    """What was asked for can't work, and nothing was sent to find that out."""
+
+
+class MissingDependency(ConfigError, ImportError):
+    """A part was used whose extra isn't installed; the text names the ``pip install``."""
+
+
+class ConnectError(GeminiLiveError):
+    """No WebSocket could be opened.
+
+    Attributes:
+      stage: ``"dns"``, ``"tcp"``, ``"tls"`` or ``"upgrade"``: how far it got.
+    """
+
+    def __init__(self, text: str, /, *, stage: str) -> None:
+        super().__init__(text)
+        self.stage = stage
+
+
+class ConnectTimeout(ConnectError):
+    """The time for connecting ran out."""
+
+
+class UpgradeRejected(ConnectError):
+    """The server answered the WebSocket upgrade with an ordinary HTTP response.
+
+    Attributes:
+      status: The HTTP status code.
+      body: The beginning of what it said, for a person.
+    """
+
+    def __init__(self, text: str, /, *, status: int, body: str = "") -> None:
+        super().__init__(text, stage="upgrade")
+        self.status = status
+        self.body = body
+
+
+class SetupError(GeminiLiveError):
+    """The WebSocket opened, but the service never confirmed the session."""
+
+
+class SetupTimeout(SetupError):
+    """No answer to ``setup`` within the time for it."""
+
+
+class SetupRejected(SetupError):
+    """The service closed the connection instead of confirming ``setup``.
+
+    Attributes:
+      code: The WebSocket close code, 1006 when there was no close frame.
+      reason: The service's own words, cut by it at 123 bytes.
+      advice: What a person can do about it, or an empty string.
+    """
+
+    def __init__(self, text: str, /, *, code: int, reason: str, advice: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+        self.reason = reason
+        self.advice = advice
+
+
+class ProtocolError(GeminiLiveError):
+    """Somebody broke the rules of the protocol."""
+
+
+class LocalProtocolError(ProtocolError, ValueError):
+    """The call would have sent an illegal message; nothing was sent."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The service sent something that the protocol doesn't allow."""
+
+
+class DecodeError(RemoteProtocolError):
+    """A frame could not be read.
+
+    Attributes:
+      path: Where, as in ``serverContent.modelTurn.parts[0].text``; empty for the frame as a whole.
+      expected: What should have stood there.
+      found: What stood there, shortened, never media.
+    """
+
+    def __init__(self, *, path: str, expected: str, found: str) -> None:
+        place = f"at {path}" if path else "in the frame"
+        super().__init__(f"Can't read the message: {place}, expected {expected}, found {found}.")
+        self.path = path
+        self.expected = expected
+        self.found = found
+
+
+class SessionBroken(GeminiLiveError, trio.BrokenResourceError):
+    """The session ended by itself and will not come back.
+
+    Attributes:
+      code: The last WebSocket close code, 1006 when there was none, ``None`` without a connection.
+      reason: The last close reason, in the service's words.
+      cause: A word for it, as in the table of closes: ``"quota"``, ``"bad_key"``, ...
+      advice: What a person can do about it, or an empty string.
+      attempts: How many times reconnecting was tried.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        /,
+        *,
+        code: int | None = None,
+        reason: str = "",
+        cause: str = "unknown",
+        advice: str = "",
+        attempts: int = 0,
+    ) -> None:
+        super().__init__(text)
+        self.code = code
+        self.reason = reason
+        self.cause = cause
+        self.advice = advice
+        self.attempts = attempts
+
+
+class ConnectionLost(SessionBroken):
+    """The connection ended and reconnecting would not mend it, or is off."""
+
+
+class ReconnectExhausted(SessionBroken):
+    """Reconnecting was tried until the policy said to stop."""
+
+
+class MediaError(GeminiLiveError):
+    """A file or device can't be used; the text names it and says why."""
+
+
+class InternalError(GeminiLiveError):
+    """A fault of this library. Please report it, with the traceback."""

@@ -4,6 +4,23 @@ Names are upstream's in snake case. ``codec`` turns them into frames and back; `
 class is written.
 """
 
+# General layout, from the roots down:
+#
+# client.py       LiveClientMessage and what a client sends while connected
+# server.py       LiveServerMessage and what the service sends
+# setup.py        LiveClientSetup: the first message
+# generation.py   GenerationConfig: modality, sampling, thinking, formats
+# speech.py       voices, languages, transcripts, translation
+# content.py      Content, Part, Blob, FunctionCall, FunctionResponse, Transcription
+# tools.py        Tool, FunctionDeclaration, tools at the service
+# schema.py       Schema: the parameters of a function
+# search.py       Google Search, Maps, and stores of a user's own
+# credentials.py  how tools at the service identify themselves
+# grounding.py    GroundingMetadata: the evidence for an answer
+# usage.py        UsageMetadata: token counts
+# enums.py        every choice that the protocol names
+# _base.py        Message, ABSENT and the rules for writing a class
+
 from ._base import ABSENT, Duration, Int64, JsonValue, Message, Struct
 from .client import (
     ActivityEnd,
@@ -38,6 +55,16 @@ from .content import (
     Transcription,
     VideoMetadata,
     WordInfo,
+)
+from .credentials import (
+    ApiAuth,
+    ApiAuthApiKeyConfig,
+    ApiKeyConfig,
+    AuthConfig,
+    AuthConfigGoogleServiceAccountConfig,
+    AuthConfigHttpBasicAuthConfig,
+    AuthConfigOauthConfig,
+    AuthConfigOidcConfig,
 )
 from .enums import (
     ActivityHandling,
@@ -83,6 +110,19 @@ from .enums import (
     VideoMetadataContentLayer,
     VoiceActivityType,
 )
+from .generation import (
+    AudioResponseFormat,
+    GenerationConfig,
+    GenerationConfigRoutingConfig,
+    GenerationConfigRoutingConfigAutoRoutingMode,
+    GenerationConfigRoutingConfigManualRoutingMode,
+    ImageResponseFormat,
+    ModelSelectionConfig,
+    ResponseFormat,
+    TextResponseFormat,
+    ThinkingConfig,
+    VideoResponseFormat,
+)
 from .grounding import (
     GroundingChunk,
     GroundingChunkCustomMetadata,
@@ -106,6 +146,37 @@ from .grounding import (
     UrlContextMetadata,
     UrlMetadata,
 )
+from .schema import Schema
+from .search import (
+    DynamicRetrievalConfig,
+    EnterpriseWebSearch,
+    ExternalApi,
+    ExternalApiElasticSearchParams,
+    ExternalApiSimpleSearchParams,
+    GoogleMaps,
+    GoogleMapsGroundingTypes,
+    GoogleMapsPlaces,
+    GoogleMapsRouting,
+    GoogleSearch,
+    GoogleSearchRetrieval,
+    ImageSearch,
+    Interval,
+    RagRetrievalConfig,
+    RagRetrievalConfigFilter,
+    RagRetrievalConfigHybridSearch,
+    RagRetrievalConfigRanking,
+    RagRetrievalConfigRankingLlmRanker,
+    RagRetrievalConfigRankingRankService,
+    Retrieval,
+    SearchTypes,
+    ToolExaAiSearch,
+    ToolParallelAiSearch,
+    VertexAISearch,
+    VertexAISearchDataStoreSpec,
+    VertexRagStore,
+    VertexRagStoreRagResource,
+    WebSearch,
+)
 from .server import (
     LiveServerContent,
     LiveServerGoAway,
@@ -119,86 +190,40 @@ from .server import (
     VoiceActivityDetectionSignal,
 )
 from .setup import (
-    AudioResponseFormat,
-    AudioTranscriptionConfig,
     AutomaticActivityDetection,
     AvatarConfig,
     ContextWindowCompressionConfig,
     CustomizedAvatar,
-    GenerationConfig,
-    GenerationConfigRoutingConfig,
-    GenerationConfigRoutingConfigAutoRoutingMode,
-    GenerationConfigRoutingConfigManualRoutingMode,
     HistoryConfig,
-    ImageResponseFormat,
-    LanguageAuto,
-    LanguageHints,
     LiveClientSetup,
-    ModelSelectionConfig,
-    MultiSpeakerVoiceConfig,
-    PrebuiltVoiceConfig,
     ProactivityConfig,
     RealtimeInputConfig,
-    ReplicatedVoiceConfig,
-    ResponseFormat,
     SafetySetting,
     SessionResumptionConfig,
     SlidingWindow,
+)
+from .speech import (
+    AudioTranscriptionConfig,
+    LanguageAuto,
+    LanguageHints,
+    MultiSpeakerVoiceConfig,
+    PrebuiltVoiceConfig,
+    ReplicatedVoiceConfig,
     SpeakerVoiceConfig,
     SpeechConfig,
-    TextResponseFormat,
-    ThinkingConfig,
     TranslationConfig,
-    VideoResponseFormat,
     VoiceConfig,
     VoiceConsentSignature,
 )
 from .tools import (
-    ApiAuth,
-    ApiAuthApiKeyConfig,
-    ApiKeyConfig,
-    AuthConfig,
-    AuthConfigGoogleServiceAccountConfig,
-    AuthConfigHttpBasicAuthConfig,
-    AuthConfigOauthConfig,
-    AuthConfigOidcConfig,
     ComputerUse,
-    DynamicRetrievalConfig,
-    EnterpriseWebSearch,
-    ExternalApi,
-    ExternalApiElasticSearchParams,
-    ExternalApiSimpleSearchParams,
     FileSearch,
     FunctionDeclaration,
-    GoogleMaps,
-    GoogleMapsGroundingTypes,
-    GoogleMapsPlaces,
-    GoogleMapsRouting,
-    GoogleSearch,
-    GoogleSearchRetrieval,
-    ImageSearch,
-    Interval,
     McpServer,
-    RagRetrievalConfig,
-    RagRetrievalConfigFilter,
-    RagRetrievalConfigHybridSearch,
-    RagRetrievalConfigRanking,
-    RagRetrievalConfigRankingLlmRanker,
-    RagRetrievalConfigRankingRankService,
-    Retrieval,
-    Schema,
-    SearchTypes,
     StreamableHttpTransport,
     Tool,
     ToolCodeExecution,
-    ToolExaAiSearch,
-    ToolParallelAiSearch,
     UrlContext,
-    VertexAISearch,
-    VertexAISearchDataStoreSpec,
-    VertexRagStore,
-    VertexRagStoreRagResource,
-    WebSearch,
 )
 from .usage import ModalityTokenCount, UsageMetadata
 

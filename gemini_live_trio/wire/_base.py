@@ -83,19 +83,34 @@ two are told apart by identity, while they compare equal.
 
 
 def _as_tuple(value: Sequence[Any]) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else tuple(value)
+    if isinstance(value, tuple):
+        return value
+    if isinstance(value, (str, bytes)):
+        # A sequence too, and so past any type checker; as a tuple it would be its letters.
+        raise TypeError(f"a list is needed here, not a single {type(value).__name__}")
+    return tuple(value)
 
 
 def sealed(_cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """Turn list arguments into tuples, so that a frozen value is frozen all the way down.
+    """Make what the fields hold fit for a frozen value.
 
-    An attrs ``field_transformer`` rather than a ``converter=`` on each field: type checkers then
-    see ``Sequence[X]``, which is what a caller may pass and what a reader may rely on.
+    List arguments become tuples. An attrs ``field_transformer`` does so rather than a
+    ``converter=`` on each field: type checkers then see ``Sequence[X]``, which is what a caller may
+    pass and what a reader may rely on.
+
+    Objects with free keys stay as they are, and are left out of the hash, since a ``dict`` has
+    none. Equality does look at them.
     """
-    return [
-        field.evolve(converter=attrs.Converter(_as_tuple)) if field.default is ABSENT else field
-        for field in fields
-    ]
+    return [_seal(field) for field in fields]
+
+
+def _seal(field: attrs.Attribute[Any]) -> attrs.Attribute[Any]:
+    if field.default is ABSENT:
+        field = field.evolve(converter=attrs.Converter(_as_tuple))
+    # The type is still text here.
+    if any(name in str(field.type) for name in ("JsonValue", "Mapping", "Struct")):
+        field = field.evolve(hash=False)
+    return field
 
 
 def json_name(name: str, *others: str) -> dict[str, Any]:
@@ -108,7 +123,16 @@ def json_name(name: str, *others: str) -> dict[str, Any]:
 
 _SHOWN_BYTES = 16
 _SECRET = frozenset(
-    {"access_token", "api_key", "api_key_string", "handle", "headers", "id_token", "new_handle"}
+    {
+        "access_token",
+        "api_key",
+        "api_key_string",
+        "handle",
+        "headers",
+        "id_token",
+        "new_handle",
+        "signature",
+    }
 )
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "InteractionStatusChanged",
     "InterimInputTranscription",
     "Interrupted",
+    "Lagged",
     "ModelAudio",
     "ModelMedia",
     "ModelPart",
@@ -379,6 +380,13 @@ class Reconnected(SessionEvent):
     """Audio handed in that will never arrive."""
 
 
+@attrs.frozen
+class Lagged(SessionEvent):
+    """Here events are missing: the receiver was slower than the service for too long."""
+
+    count: int
+
+
 Event: TypeAlias = (
     SetupComplete
     | InputTranscription
@@ -411,4 +419,5 @@ Event: TypeAlias = (
     | Undecodable
     | Reconnecting
     | Reconnected
+    | Lagged
 )

@@ -1,0 +1,32 @@
+"""Credentials: who we are, said in a header, never in a URL, a repr or an error."""
+
+from __future__ import annotations
+
+import attrs
+
+from .errors import ConfigError
+
+__all__ = ["ApiKey"]
+
+
+def _check_key(_instance: object, _attribute: object, value: str) -> None:
+    if not value or value != value.strip() or not value.isascii() or not value.isprintable():
+        raise ConfigError(
+            "The API key is empty or has blanks or odd characters in it; "
+            "copy it again, it is one word."
+        )
+
+
+@attrs.frozen
+class ApiKey:
+    """A key of the Gemini Developer API.
+
+    Raises:
+      ConfigError: The key is empty, or can't be a key at all. The text doesn't repeat it.
+    """
+
+    key: str = attrs.field(repr=lambda _: "<redacted>", validator=_check_key)
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """HTTP headers for the WebSocket upgrade."""
+        return [(b"x-goog-api-key", self.key.encode("ascii"))]

@@ -1,0 +1,59 @@
+"""What the tests of sessions share."""
+
+from __future__ import annotations
+
+import array
+import math
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeVar
+
+import trio
+
+from gemini_live_trio import LiveSession
+from gemini_live_trio.events import Event, ModelText, OutputTranscription, TurnComplete
+
+E = TypeVar("E", bound=Event)
+
+PATIENCE = 300
+"""Seconds, on the virtual clock: without a bound a lost event would hang the test."""
+
+
+class Connect(Protocol):
+    """Open a session with the test's simulator; ``config=`` and the options of ``open_session``."""
+
+    def __call__(self, **options: Any) -> AbstractAsyncContextManager[LiveSession]: ...
+
+
+async def until(session: LiveSession, kind: type[E]) -> E:
+    """Receive until an event of that kind comes."""
+    with trio.fail_after(PATIENCE):
+        async for event in session:
+            if isinstance(event, kind):
+                return event
+    raise AssertionError(f"the session ended without a {kind.__name__}")
+
+
+async def turn(session: LiveSession) -> list[Event]:
+    """Receive to the end of a turn."""
+    events: list[Event] = []
+    with trio.fail_after(PATIENCE):
+        async for event in session:
+            events.append(event)
+            if isinstance(event, TurnComplete):
+                return events
+    raise AssertionError("the session ended before the turn did")
+
+
+def words(events: list[Event]) -> str:
+    """What the model said, written or spoken."""
+    return "".join(
+        event.text for event in events if isinstance(event, ModelText | OutputTranscription)
+    )
+
+
+def tone(seconds: float, *, hertz: float = 220.0, rate_hz: int = 16_000) -> bytes:
+    """A sound that voice activity detection takes for speech."""
+    step = 2 * math.pi * hertz / rate_hz
+    return array.array(
+        "h", (int(12_000 * math.sin(step * n)) for n in range(int(seconds * rate_hz)))
+    ).tobytes()

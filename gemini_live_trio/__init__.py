@@ -1,1 +1,30 @@
+"""A Trio-native client for Google's Gemini Live API.
+
+General layout:
+
+* ``open_session``, ``LiveSession``, ``SessionConfig``: a conversation (``_session/``, ``config``)
+* ``events``: what a session tells its user
+* ``errors``: what can go wrong
+* ``wire``: the protocol's JSON objects as classes
+* ``codec``: those classes to frames and back
+* ``media``: sound files (extra ``audio``)
+* ``simulator``: a server of the protocol, to develop and test against
+* ``testing``: strategies and a conformance suite for codecs (extra ``test``)
+* ``repl``: the terminal program (``python -m gemini_live_trio``)
+"""
+
+from . import codec as codec
+from . import errors as errors
+from . import events as events
+from . import wire as wire
+from ._auth import ApiKey as ApiKey
+from ._endpoint import GeminiApi as GeminiApi
+from ._endpoint import Target as Target
+from ._session import LiveSession as LiveSession
+from ._session import open_session as open_session
+from ._transport import Connector as Connector
+from ._transport import TcpConnector as TcpConnector
+from .config import ReconnectPolicy as ReconnectPolicy
+from .config import SessionConfig as SessionConfig
+
 __version__ = "0.1.0"

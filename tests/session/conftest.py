@@ -1,0 +1,34 @@
+"""A simulator in memory, for sessions on a virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from support import Connect
+from trio.testing import MockClock
+
+from gemini_live_trio import LiveSession, SessionConfig, open_session
+from gemini_live_trio.simulator import Simulator, open_simulator
+
+
+@pytest.fixture
+async def simulator(autojump_clock: MockClock) -> AsyncIterator[Simulator]:
+    async with open_simulator(port=None) as running:
+        yield running
+
+
+@pytest.fixture
+def connect(simulator: Simulator) -> Connect:
+    """Open a session with the simulator; ``config=`` and the options of ``open_session``."""
+
+    @asynccontextmanager
+    async def connect(**options: Any) -> AsyncIterator[LiveSession]:
+        config = options.pop("config", SessionConfig(model="gemini-3.8-live"))
+        options.setdefault("connector", simulator.connector)
+        async with open_session(config, **options) as session:
+            yield session
+
+    return connect

@@ -1,0 +1,88 @@
+"""Imports go one way, and the sans-IO modules stay that."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gemini_live_trio
+
+PACKAGE = Path(gemini_live_trio.__file__).parent
+
+# Each layer may import itself and those before it on its line.
+ORDER = ["errors", "wire", "events", "codec", "_conversation", "_session", "tools", "repl"]
+BESIDE_CONVERSATION = {"_transport", "_auth", "_endpoint", "_closes", "capabilities", "config"}
+RULES: dict[str, set[str]] = {
+    **{layer: set(ORDER[:number]) for number, layer in enumerate(ORDER)},
+    **{module: {"errors", "wire"} | BESIDE_CONVERSATION for module in BESIDE_CONVERSATION},
+    "media": {"errors"},
+    "simulator": {"errors", "wire", "events", "codec", "_closes", "_endpoint"},
+    "testing": {"errors", "wire", "events", "codec", "simulator"},
+    "__main__": {"repl"},
+}
+RULES["_conversation"] |= {"_closes"}
+RULES["_session"] |= BESIDE_CONVERSATION
+# The living example uses what everybody may use; the package root holds the public names.
+RULES["repl"] = {"", "errors", "events", "wire", "codec", "media", "simulator", "config"}
+
+SANS_IO = ["wire", "events", "codec", "_conversation", "_closes", "_endpoint", "_auth", "config"]
+IMPURE = {"trio", "trio_websocket", "time", "datetime", "random", "socket", "asyncio", "threading"}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def layer_of(path: Path) -> str:
+    top = path.relative_to(PACKAGE).parts[0]
+    return "" if top == "__init__.py" else top.removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """Names of modules that a file imports, absolute."""
+    package = ["gemini_live_trio", *path.relative_to(PACKAGE).parts[:-1]]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            prefix = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {f"{prefix}.{alias.name}" for alias in node.names}
+    return found
+
+
+def layers_imported(path: Path) -> set[str]:
+    layers = set()
+    for name in imports(path):
+        root, _, rest = name.partition(".")
+        if root == "gemini_live_trio":
+            first = rest.split(".")[0]
+            known = (PACKAGE / f"{first}.py").exists() or (PACKAGE / first).is_dir()
+            layers.add(first if known and first else "")
+    return layers
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path: Path) -> None:
+    layer = layer_of(path)
+    if layer == "":
+        return  # the root re-exports
+    assert layers_imported(path) <= RULES[layer] | {layer}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_sans_io_modules_know_no_world(path: Path) -> None:
+    if layer_of(path) in SANS_IO:
+        assert not {name.split(".")[0] for name in imports(path)} & IMPURE
+
+
+def test_importing_the_package_brings_nothing_heavy() -> None:
+    code = "import sys, gemini_live_trio; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in run.stdout.split()}
+    assert not loaded & {"numpy", "soundfile", "soxr", "prompt_toolkit", "hypothesis", "pytest"}
+    packages = {name for name in run.stdout.split() if name.startswith("gemini_live_trio.")}
+    assert not {name.split(".")[1] for name in packages} & {"simulator", "testing", "repl", "media"}

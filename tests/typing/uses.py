@@ -1,0 +1,84 @@
+"""What type checkers must see; checked by mypy and pyright, never run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never, assert_type
+
+import attrs
+
+from gemini_live_trio import LiveSession, SessionConfig, codec, events, open_session, wire
+from gemini_live_trio.events import Event
+
+
+async def sessions(config: SessionConfig) -> None:
+    async with open_session(config) as session:
+        assert_type(session, LiveSession)
+        assert_type(await session.receive(), Event)
+        async for event in session:
+            assert_type(event, Event)
+        async with session.speaking() as nothing:
+            assert_type(nothing, None)
+
+
+def exhaustive(event: Event) -> str:
+    """Adding an event without adding it here is an error."""
+    match event:
+        case events.ModelText(text=text) | events.ModelThought(text=text):
+            return text
+        case events.InputTranscription() | events.InterimInputTranscription():
+            return event.text
+        case events.OutputTranscription():
+            return event.text
+        case events.ModelAudio(pcm=pcm, rate_hz=rate):
+            assert_type(pcm, bytes)
+            assert_type(rate, int)
+        case events.ModelMedia() | events.ModelPart() | events.CodeResult():
+            assert_type(event.message, wire.LiveServerMessage)
+        case events.ExecutableCode(language=language):
+            assert_type(language, wire.Language | str | None)
+        case events.Grounding() | events.UrlContext() | events.Usage():
+            pass
+        case events.SetupComplete() | events.GenerationComplete() | events.Interrupted():
+            pass
+        case events.TurnComplete() | events.WaitingForInput() | events.InteractionStatusChanged():
+            pass
+        case events.SpeechStateChanged() | events.VoiceActivity() | events.VoiceActivitySignal():
+            pass
+        case events.ToolCall(id=id_, args=args):
+            assert_type(id_, str | None)
+            assert_type(args, wire.Struct)
+        case events.ToolCallCancellation(ids=ids):
+            assert_type(ids, Sequence[str])
+        case events.GoAway(time_left=left):
+            assert_type(left, float | None)
+        case events.ResumptionUpdate() | events.ServerError() | events.Unknown():
+            pass
+        case events.Undecodable(frame=frame):
+            assert_type(frame, str | bytes)
+        case events.Reconnecting() | events.Lagged():
+            assert_type(event.message, None)
+        case events.Reconnected(state=state):
+            assert_type(state, events.ReconnectState)
+        case _:
+            assert_never(event)
+    return ""
+
+
+def wire_classes() -> None:
+    content = wire.Content(parts=[wire.Part(text="a")], role="user")
+    assert_type(content.parts, Sequence[wire.Part])
+    assert_type(content.parts[0].text, str | None)
+    assert_type(attrs.evolve(content, role="model"), wire.Content)
+    wire.GenerationConfig(response_modalities=["AUDIO", wire.Modality.TEXT])
+    wire.FunctionResponse(id="1", name="f", response={"list": [1, 2.5, None, {"deep": True}]})
+
+
+def codecs(frame: bytes) -> None:
+    message = codec.decode(frame)
+    assert_type(message, wire.LiveServerMessage)
+    assert_type(codec.to_events(message), Sequence[Event])
+    assert_type(codec.decode_client(frame), wire.LiveClientMessage)
+    assert_type(codec.encode(wire.LiveClientMessage()), str)
+    assert_type(codec.encode_audio(b"", rate_hz=16_000), str)
+    assert_type(codec.encode_server(message), bytes)

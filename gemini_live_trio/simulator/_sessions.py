@@ -1,0 +1,162 @@
+"""What outlives a connection: the conversation, and the handles it can be taken up with.
+
+A session's history is an immutable tuple, so a handle that stands for one moment simply keeps that
+tuple. Everything is bounded: turns in a session, characters in a turn, handles in the store.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Literal
+
+import attrs
+
+from .. import wire
+
+__all__ = ["Session", "SessionStore", "Turn", "usage_of"]
+
+MOST_TURNS: Final = 200
+MOST_CHARACTERS: Final = 20_000
+MOST_HANDLES: Final = 2_000
+HANDLE_SECONDS: Final = 2 * 60 * 60.0
+"""How long a handle is good for after its connection ended; documented by the service."""
+
+_AUDIO_TOKENS_A_SECOND: Final = 25  # documented
+_IMAGE_TOKENS: Final = 258  # documented, a frame of video
+_CHARACTERS_A_TOKEN: Final = 4  # the usual rule of thumb
+
+
+def _legible(text: str) -> str:
+    """Cut to size, and rid of lone surrogates, which JSON can smuggle in but nobody can send."""
+    return text[:MOST_CHARACTERS].encode(errors="replace").decode()
+
+
+@attrs.frozen(kw_only=True)
+class Turn:
+    """What one side said.
+
+    Attributes:
+      role: ``"user"`` or ``"model"``.
+      text: The words, as far as they are known.
+      audio_seconds: How long it was spoken; 0 for what was typed.
+      images: Pictures in it, each in words: ``"a JPEG image, 640 by 480 pixels"``.
+    """
+
+    role: Literal["user", "model"]
+    text: str = attrs.field(default="", converter=_legible)
+    audio_seconds: float = 0.0
+    images: tuple[str, ...] = ()
+
+    @property
+    def text_tokens(self) -> int:
+        """What its text costs; spoken words are counted as audio instead."""
+        return 0 if self.audio_seconds else math.ceil(len(self.text) / _CHARACTERS_A_TOKEN)
+
+    @property
+    def audio_tokens(self) -> int:
+        """What its sound costs."""
+        return math.ceil(self.audio_seconds * _AUDIO_TOKENS_A_SECOND)
+
+    @property
+    def image_tokens(self) -> int:
+        """What its pictures cost."""
+        return len(self.images) * _IMAGE_TOKENS
+
+
+@attrs.define(eq=False)
+class Session:
+    """One conversation, over however many connections."""
+
+    model: str
+    instruction: str = ""
+    history: tuple[Turn, ...] = ()
+    audio_seconds: float = 0.0
+    """How much audio the client has sent, over all connections."""
+    attached: bool = False
+    """Whether a connection holds it now."""
+    quiet_until: float = -math.inf
+    """Resuming before this time is refused."""
+    ended_at: float = math.inf
+
+    def add(self, *turns: Turn) -> None:
+        """Append to the history; the oldest turns make room."""
+        self.history = (*self.history, *turns)[-MOST_TURNS:]
+
+
+@attrs.frozen
+class _Kept:
+    session: Session
+    history: tuple[Turn, ...] | None
+
+
+@attrs.define
+class SessionStore:
+    """The handles of one simulator; another simulator, or a restarted one, knows none of them."""
+
+    now: Callable[[], float]
+    _kept: OrderedDict[str, _Kept] = attrs.field(factory=OrderedDict, init=False)
+
+    def issue(self, session: Session, *, snapshot: bool, handle: str | None = None) -> str:
+        """Make a handle, or register the given one.
+
+        Args:
+          session: What it will bring back.
+          snapshot: Whether it brings back the history as it is now, instead of the latest.
+          handle: Its text; a fresh UUID by default, as the service uses.
+        """
+        handle = str(uuid.uuid4()) if handle is None else handle
+        self._kept[handle] = _Kept(session, session.history if snapshot else None)
+        while len(self._kept) > MOST_HANDLES:
+            self._kept.popitem(last=False)
+        return handle
+
+    def find(self, handle: str) -> tuple[Session, tuple[Turn, ...]] | None:
+        """Look a handle up: its session, and the history it stands for."""
+        kept = self._kept.get(handle)
+        if kept is None:
+            return None
+        session = kept.session
+        if not session.attached and self.now() > session.ended_at + HANDLE_SECONDS:
+            del self._kept[handle]
+            return None
+        return session, session.history if kept.history is None else kept.history
+
+    def forget(self) -> None:
+        """Forget every handle, as a restarted service does."""
+        self._kept.clear()
+
+
+def usage_of(prompt: Iterable[Turn], answer: Turn) -> wire.UsageMetadata:
+    """Count a turn's tokens; the prompt is the whole history, billed again every time."""
+    turns = tuple(prompt)
+    asked = (
+        (wire.MediaModality.TEXT, sum(turn.text_tokens for turn in turns)),
+        (wire.MediaModality.AUDIO, sum(turn.audio_tokens for turn in turns)),
+        (wire.MediaModality.IMAGE, sum(turn.image_tokens for turn in turns)),
+    )
+    said = (
+        (wire.MediaModality.TEXT, answer.text_tokens),
+        (wire.MediaModality.AUDIO, answer.audio_tokens),
+    )
+    prompt_tokens = sum(count for _, count in asked)
+    answer_tokens = sum(count for _, count in said)
+    return wire.UsageMetadata(
+        prompt_token_count=prompt_tokens,
+        response_token_count=answer_tokens,
+        total_token_count=prompt_tokens + answer_tokens,
+        prompt_tokens_details=_details(asked),
+        response_tokens_details=_details(said),
+    )
+
+
+def _details(
+    counts: Sequence[tuple[wire.MediaModality, int]],
+) -> list[wire.ModalityTokenCount]:
+    return [
+        wire.ModalityTokenCount(modality=modality, token_count=count)
+        for modality, count in counts
+        if count
+    ]

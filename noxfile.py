@@ -1,0 +1,94 @@
+"""The project's commands; ``nox -l`` lists them, AGENTS.md says when to run which."""
+
+import functools
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import nox
+
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "typing", "tests"]
+
+CANDIDATES = [f"python3.{minor}" for minor in range(11, 16)]
+
+
+@functools.cache
+def interpreters() -> list[str]:
+    """Every supported interpreter that really starts; a shim on the path may not."""
+
+    def starts(name: str) -> bool:
+        path = shutil.which(name)
+        return (
+            path is not None
+            and not subprocess.run([path, "-c", ""], capture_output=True).returncode
+        )
+
+    here = f"python3.{sys.version_info.minor}"
+    return [name.removeprefix("python") for name in CANDIDATES if name == here or starts(name)]
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Hold a conversation with the built-in simulator."""
+    session.install("-q", ".[audio,repl]")
+    session.run(
+        "python", "-m", "gemini_live_trio", "--simulate", "--text", "Hello!", *session.posargs
+    )
+
+
+@nox.session(python=interpreters())
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments after ``--`` go to pytest."""
+    session.install("-q", "-e", ".[all]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the tests and say which branches they leave out."""
+    session.install("-q", "-e", ".[all]", "coverage[toml]")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "report", "--skip-covered", "--show-missing")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install("-q", "ruff>=0.14")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types twice, and that the public interface is wholly typed."""
+    session.install("-q", "-e", ".[all]", "mypy", "pyright")
+    session.run("mypy")
+    session.run("mypy", "tests/typing")
+    session.run("pyright")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a broken reference is an error."""
+    session.install("-q", ".[all]", "sphinx", "myst-parser")
+    session.run("sphinx-build", "-n", "-W", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def drift(session: nox.Session) -> None:
+    """Compare the wire classes with the newest google-genai."""
+    session.install("-q", "-e", ".")
+    session.install("-q", "--upgrade", "google-genai")
+    session.run("python", "tests/drift/check.py")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure, side by side with google-genai."""
+    session.install("-q", ".[all]", "google-genai")
+    for path in sorted(pathlib.Path("benchmarks").glob("*.py")):
+        session.run("python", str(path), *session.posargs)

@@ -7,7 +7,6 @@ import logging
 import math
 from typing import Final
 
-import attrs
 import trio
 
 from .. import codec, wire
@@ -28,13 +27,13 @@ GO_AWAY_IGNORED: Final = (
     "Connection aborted because the client failed to close the connection after receiving a "
     "GoAway signal once the session duration limit was reached."
 )
+_NEVER_SENT: Final = frozenset({1004, 1005, 1006, 1015})
 _NOT_FOUND: Final = "BidiGenerateContent session not found"
 _INTERNAL: Final = "Internal error encountered."
 
 
-@attrs.define(eq=False, kw_only=True)
 class ServerConnection:
-    """The service's end of a connection that finished its setup.
+    """The service's end of a connection that finished its setup; ``Simulator.accept`` gives it.
 
     It answers by itself; the methods add to that, or break it. All of them may be called from any
     task. Sending on a connection that is over raises ``trio.BrokenResourceError``.
@@ -45,27 +44,39 @@ class ServerConnection:
       resumed_from: The handle it resumed with, ``None`` for a new session.
     """
 
-    number: int
-    setup: wire.LiveClientSetup
-    resumed_from: str | None
-    _profile: Profile
-    _session: Session
-    _socket: Socket
-    _hub: Hub
-    _dialogue: Dialogue = attrs.field(init=False)
-    _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
-    _over: trio.Event = attrs.field(factory=trio.Event, init=False)
-
-    def __attrs_post_init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        number: int,
+        setup: wire.LiveClientSetup,
+        resumed_from: str | None,
+        profile: Profile,
+        session: Session,
+        socket: Socket,
+        hub: Hub,
+    ) -> None:
+        self.number = number
+        self.setup = setup
+        self.resumed_from = resumed_from
+        self._profile = profile
+        self._session = session
+        self._socket = socket
+        self._hub = hub
+        self._nursery: trio.Nursery | None = None
+        self._over = trio.Event()
         self._dialogue = Dialogue(
             send=self.send,
             send_handle=self._send_own_handle,
-            setup=self.setup,
-            profile=self._profile,
-            session=self._session,
-            resumed=self.resumed_from is not None,
-            manner=self._hub.settings.manner,
+            setup=setup,
+            profile=profile,
+            session=session,
+            resumed=resumed_from is not None,
+            manner=hub.settings.manner,
         )
+
+    def __repr__(self) -> str:
+        state = "open" if self.ending is None else f"ended by {self.ending.by}"
+        return f"<ServerConnection {self.number}, {self.setup.model}, {state}>"
 
     @property
     def history(self) -> tuple[Turn, ...]:
@@ -133,7 +144,13 @@ class ServerConnection:
             self._nursery.start_soon(self._abort_after, time_left)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """End the connection with a close frame; the reason is cut at 123 bytes."""
+        """End the connection with a close frame; the reason is cut at 123 bytes.
+
+        Raises:
+          ValueError: no close frame can carry this code. For 1006 there is ``drop``.
+        """
+        if not 1000 <= code < 5000 or code in _NEVER_SENT:
+            raise ValueError(f"{code} can't stand in a close frame")
         await self._socket.close(code, reason, why="closed on request")
 
     async def drop(self) -> None:
@@ -194,7 +211,7 @@ class ServerConnection:
         """Let go of the session, so that another connection may take it up."""
         now = trio.current_time()
         session = self._session
-        session.attached = False
+        session.attached -= 1
         session.ended_at = now
         if not self._dialogue.mid_answer:
             # Measured on 3.8: resuming at once is refused after an idle end, not after one in
@@ -234,9 +251,10 @@ async def _refuse(socket: Socket, refused: Refused, number: int) -> None:
 
 
 async def _set_up(hub: Hub, socket: Socket, door: Door, number: int) -> ServerConnection:
-    with trio.move_on_after(SETUP_WAIT) as scope:
+    frame: str | bytes | None = None
+    with trio.move_on_after(SETUP_WAIT):
         frame = await socket.receive()
-    if scope.cancelled_caught:
+    if frame is None:
         raise Refused(
             1011, "Deadline expired before operation could complete.", "no setup was sent"
         )
@@ -260,7 +278,7 @@ async def _set_up(hub: Hub, socket: Socket, door: Door, number: int) -> ServerCo
         socket=socket,
         hub=hub,
     )
-    session.attached = True
+    session.attached += 1
     try:
         await trio.sleep(profile.setup_seconds * pace)
         await connection.send(wire.LiveServerMessage(setup_complete=wire.LiveServerSetupComplete()))
@@ -301,7 +319,7 @@ async def _find_session(
     if session.model != model:
         raise Refused(1007, CATCH_ALL, f"the session was with {session.model}")
     if hub.settings.resume_lock:
-        held = session.attached
+        held = session.attached > 0
         if held or trio.current_time() < session.quiet_until:
             await trio.sleep(profile.refuse_seconds * pace)
             why = "the old connection is still open" if held else "it ended only a moment ago"

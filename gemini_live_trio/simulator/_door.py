@@ -81,11 +81,12 @@ class Doorkeeper:
                 log.info("a client asked for a path that isn't here")
                 await _reject(request, 404, http_error(404, "Requested entity was not found."))
                 return
-            with trio.move_on_after(HANDSHAKE_TIMEOUT) as scope:
+            websocket = None
+            with trio.move_on_after(HANDSHAKE_TIMEOUT):
                 websocket = await request.accept()
         except trio_websocket.ConnectionClosed:
             return
-        if scope.cancelled_caught:
+        if websocket is None:
             return
         socket = Socket(websocket, stream)
         await serve_client(self.hub, socket, door)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Literal
 
@@ -137,7 +137,8 @@ class Simulator:
     async def go_away(self, time_left: float = 50.0) -> None:
         """Send ``goAway`` on every open connection."""
         for connection in self.connections:
-            await connection.go_away(time_left)
+            with suppress(trio.BrokenResourceError):  # it ended while another was told
+                await connection.go_away(time_left)
 
     async def drop_all(self) -> None:
         """End every connection without a close frame, those in their handshake too."""

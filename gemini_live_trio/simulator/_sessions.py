@@ -75,8 +75,8 @@ class Session:
     history: tuple[Turn, ...] = ()
     audio_seconds: float = 0.0
     """How much audio the client has sent, over all connections."""
-    attached: bool = False
-    """Whether a connection holds it now."""
+    attached: int = 0
+    """How many connections hold it now; more than one only where the lock is off."""
     quiet_until: float = -math.inf
     """Resuming before this time is refused."""
     ended_at: float = math.inf

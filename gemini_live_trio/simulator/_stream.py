@@ -12,6 +12,9 @@ other end, so a virtual clock can run over it.
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import trio
@@ -33,6 +36,8 @@ class GatedStream(trio.abc.Stream):
         self._inner = inner
         self._gate = trio.Event()
         self._gate.set()
+        self._held = b""
+        self._closed = False
         self.ended = trio.Event()
 
     @property
@@ -51,31 +56,42 @@ class GatedStream(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Like the inner stream's, once the gate is open."""
-        await self._gate.wait()
+        await self._pass()
         await self._inner.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
         """Like the inner stream's, once the gate is open."""
-        await self._gate.wait()
+        await self._pass()
         await self._inner.wait_send_all_might_not_block()
 
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Like the inner stream's; data that arrives at a closed gate waits behind it."""
         try:
-            data = await self._inner.receive_some(max_bytes)
+            if not self._held:
+                self._held = bytes(await self._inner.receive_some(max_bytes))
+            await self._pass()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self.ended.set()
             raise
-        await self._gate.wait()
+        data, self._held = self._held[:max_bytes], self._held[max_bytes or len(self._held) :]
         if not data:
             self.ended.set()
         return data
 
     async def aclose(self) -> None:
         """Close the inner stream; a frozen one is closed too."""
+        self._closed = True
         self.ended.set()
         self._gate.set()
         await self._inner.aclose()
+
+    async def _pass(self) -> None:
+        # Not a checkpoint where the gate is open: the inner stream has its own, and one more
+        # could lose what has just been received.
+        if self.frozen:
+            await self._gate.wait()
+            if self._closed:
+                raise trio.ClosedResourceError("the stream is closed")
 
 
 class _Pipe:
@@ -89,25 +105,24 @@ class _Pipe:
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
         rest = memoryview(data)
+        await self.wait_writable()
+        while rest:
+            room = PIPE_BYTES - len(self._data)
+            self._data += rest[:room]
+            rest = rest[room:]
+            self._changed.unpark_all()
+            if rest:
+                await self.wait_writable()
+
+    async def wait_writable(self) -> None:
         await trio.lowlevel.checkpoint()
         while True:
             if self._writer_gone:
                 raise trio.ClosedResourceError("this end of the pair is closed")
             if self._reader_gone:
                 raise trio.BrokenResourceError("the other end of the pair is closed")
-            if not rest:
+            if len(self._data) < PIPE_BYTES:
                 return
-            room = PIPE_BYTES - len(self._data)
-            if room > 0:
-                self._data += rest[:room]
-                rest = rest[room:]
-                self._changed.unpark_all()
-            else:
-                await self._changed.park()
-
-    async def wait_writable(self) -> None:
-        await trio.lowlevel.checkpoint()
-        while len(self._data) >= PIPE_BYTES and not self._reader_gone and not self._writer_gone:
             await self._changed.park()
 
     async def read(self, max_bytes: int | None) -> bytes:
@@ -116,9 +131,8 @@ class _Pipe:
             await self._changed.park()
         if self._reader_gone:
             raise trio.ClosedResourceError("this end of the pair is closed")
-        size = len(self._data) if max_bytes is None else max_bytes
-        data = bytes(self._data[:size])
-        del self._data[:size]
+        data = bytes(self._data[:max_bytes])
+        del self._data[:max_bytes]
         self._changed.unpark_all()
         return data
 
@@ -136,26 +150,36 @@ class _PairedStream(trio.abc.HalfCloseableStream):
     def __init__(self, incoming: _Pipe, outgoing: _Pipe) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
-        self._sending = trio.Lock()
-        self._conflict = "another task is already sending on this stream"
+        self._busy: set[str] = set()
+
+    @contextmanager
+    def _alone(self, doing: str) -> Iterator[None]:
+        if doing in self._busy:
+            raise trio.BusyResourceError(f"another task is already {doing} on this stream")
+        self._busy.add(doing)
+        try:
+            yield
+        finally:
+            self._busy.remove(doing)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        if self._sending.locked():
-            raise trio.BusyResourceError(self._conflict)
-        async with self._sending:
+        with self._alone("sending"):
             await self._outgoing.write(data)
 
     async def wait_send_all_might_not_block(self) -> None:
-        await self._outgoing.wait_writable()
+        with self._alone("sending"):
+            await self._outgoing.wait_writable()
 
     async def send_eof(self) -> None:
-        self._outgoing.close_writer()
-        await trio.lowlevel.checkpoint()
+        with self._alone("sending"):
+            await trio.lowlevel.checkpoint()
+            self._outgoing.close_writer()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        if max_bytes is not None and max_bytes < 1:
+        if max_bytes is not None and operator.index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
-        return await self._incoming.read(max_bytes)
+        with self._alone("receiving"):
+            return await self._incoming.read(max_bytes)
 
     async def aclose(self) -> None:
         self._outgoing.close_writer()

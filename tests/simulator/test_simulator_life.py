@@ -50,7 +50,7 @@ async def test_a_handle_brings_the_conversation_back(autojump_clock: MockClock) 
             (connection,) = simulator.connections
             assert connection.resumed_from is None
         await connection.wait_ended()
-        await trio.sleep(2)
+        autojump_clock.jump(2)
         answer = await resume(simulator, handle)
         assert answer == 'The first thing you said was: "the first words".'
         await simulator.accept()
@@ -64,7 +64,7 @@ async def test_the_clock_of_the_sound_goes_on(autojump_clock: MockClock) -> None
             await client.send_audio(silence(10))
             await client.say("Hello")
         await (await simulator.accept()).wait_ended()
-        await trio.sleep(2)
+        autojump_clock.jump(2)
         async with dial(simulator) as client:
             await client.set_up(sessionResumption={"handle": handle})
             await client.send_audio(tone(1))
@@ -94,7 +94,7 @@ async def test_a_forgotten_handle(forgets: str, autojump_clock: MockClock) -> No
         elif forgets == "restarted":
             await simulator.restart()
         else:
-            await trio.sleep(2 * 60 * 60 + 1)
+            autojump_clock.jump(2 * 60 * 60 + 1)
         assert await resume(simulator, handle) == NOT_FOUND
 
 
@@ -120,7 +120,7 @@ async def test_an_idle_session_is_locked_for_a_moment_longer(autojump_clock: Moc
             handle = await first_handle(client)
         await (await simulator.accept()).wait_ended()
         assert await resume(simulator, handle) == INTERNAL
-        await trio.sleep(1)
+        autojump_clock.jump(1)
         assert await resume(simulator, handle) == "This is the first thing you said."
 
 
@@ -177,7 +177,7 @@ async def test_go_away_may_be_an_empty_threat(autojump_clock: MockClock) -> None
         await client.set_up(outputAudioTranscription={})
         await (await simulator.accept()).go_away(5, abort=False)
         await client.until("goAway")
-        await trio.sleep(50)
+        autojump_clock.jump(50)
         assert spoken(await client.say("say on")) == "on"
 
 
@@ -209,6 +209,16 @@ async def test_ends_are_told_from_both_sides(autojump_clock: MockClock) -> None:
             ending = await connection.wait_ended()
             assert (ending.by, ending.code, ending.reason) == ("client", 4001, "bye")
         assert simulator.connections == ()
+
+
+@pytest.mark.parametrize("code", [0, 999, 1005, 1006, 1015, 5000])
+async def test_some_codes_no_close_frame_can_carry(code: int, autojump_clock: MockClock) -> None:
+    async with open_simulator(port=None) as simulator, dial(simulator) as client:
+        await client.set_up()
+        connection = await simulator.accept()
+        with pytest.raises(ValueError, match=str(code)):
+            await connection.close(code)
+        assert connection.ending is None
 
 
 async def test_what_was_sent_before_a_drop_arrives(autojump_clock: MockClock) -> None:
@@ -315,7 +325,7 @@ async def test_it_may_refuse_to_be_dialled(autojump_clock: MockClock) -> None:
 async def test_every_frame_is_kept_with_its_time(autojump_clock: MockClock) -> None:
     async with open_simulator(port=None) as simulator, dial(simulator) as client:
         await client.set_up()
-        await trio.sleep(3)
+        autojump_clock.jump(3)
         await client.send(realtimeInput={"text": "Hello"})
         await client.send(oops=1)
         await client.closed()

@@ -51,6 +51,11 @@ SETUPS = {
         1007,
         f"{UNKNOWN} \"transparent\" at 'setup.session_resumption': Cannot find field.",
     ),
+    "another that only Vertex knows": (
+        f'{{"setup":{{"model":"{MODEL}","explicitVadSignal":true}}}}',
+        1007,
+        f"{UNKNOWN} \"explicitVadSignal\" at 'setup': Cannot find field.",
+    ),
     "a name deep in a list": (
         f'{{"setup":{{"model":"{MODEL}","tools":[{{"functionDeclarations":'
         '[{"name":"f","scheduling":"SILENT"}]}]}}',

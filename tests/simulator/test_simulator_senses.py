@@ -275,9 +275,20 @@ async def test_the_pair_behaves_like_any_stream() -> None:
         return bounded_pair()
 
     async def clogged() -> tuple[trio.abc.HalfCloseableStream, trio.abc.HalfCloseableStream]:
-        return bounded_pair()
+        left, right = bounded_pair()
+        for stream in (left, right):
+            await stream.send_all(bytes(PIPE_BYTES))
+        return left, right
 
     await trio.testing.check_half_closeable_stream(make, clogged)
+
+
+async def test_an_open_gate_is_no_hindrance() -> None:
+    async def make() -> tuple[trio.abc.Stream, trio.abc.Stream]:
+        left, right = bounded_pair()
+        return GatedStream(left), GatedStream(right)
+
+    await trio.testing.check_two_way_stream(make, None)
 
 
 async def test_a_writer_waits_for_the_reader(autojump_clock: trio.testing.MockClock) -> None:

@@ -112,7 +112,7 @@ def _check_content(content: wire.Content) -> None:
 
 
 def _check_realtime(given: wire.LiveClientRealtimeInput) -> None:
-    name = _only_field(given, "one field, since each is a stream of its own,")
+    name = _only_field(given, "one field (each is a stream of its own)")
     match name:
         case "audio" | "video":
             blob = getattr(given, name)

@@ -20,15 +20,15 @@ import orjson
 import pybase64
 
 from .. import wire
-from ..errors import DecodeError, LocalProtocolError
+from ..errors import LocalProtocolError
 from ..wire import LiveServerMessage
 from ._shapes import maker
 
 __all__ = ["encode_audio", "learn", "read_directly"]
 
-_AUDIO_HEAD: Final = '{"realtimeInput":{"audio":{"data":"'
-_AUDIO_TAILS: Final[dict[int, str]] = {}
-_MOST_TAILS: Final = 64
+_AUDIO_HEADS: Final[dict[int, str]] = {}
+_MOST_AUDIO_HEADS: Final = 64
+_AUDIO_TAIL: Final = '"}}}'
 
 
 def encode_audio(pcm: bytes, *, rate_hz: int = 16_000) -> str:
@@ -41,27 +41,27 @@ def encode_audio(pcm: bytes, *, rate_hz: int = 16_000) -> str:
     Raises:
       LocalProtocolError: ``pcm`` has odd length, or the rate is no positive whole number.
     """
-    tail = _AUDIO_TAILS.get(rate_hz)
-    if tail is None:
-        tail = _audio_tail(rate_hz)
+    head = _AUDIO_HEADS.get(rate_hz)
+    if head is None:
+        head = _audio_head(rate_hz)
     if len(pcm) & 1:
         raise LocalProtocolError(
             "Can't send the message: realtime_input.audio.data: expected 16-bit samples, "
             f"so an even number of bytes, found {len(pcm)} bytes."
         )
-    return _AUDIO_HEAD + pybase64.b64encode_as_string(pcm) + tail
+    return head + pybase64.b64encode_as_string(pcm) + _AUDIO_TAIL
 
 
-def _audio_tail(rate_hz: int) -> str:
+def _audio_head(rate_hz: int) -> str:
     if not isinstance(rate_hz, int) or isinstance(rate_hz, bool) or rate_hz <= 0:
         raise LocalProtocolError(
             "Can't send the message: the sample rate is a positive whole number of hertz, "
             f"not {rate_hz!r}."
         )
-    tail = f'","mimeType":"audio/pcm;rate={rate_hz}"}}}}}}'
-    if len(_AUDIO_TAILS) < _MOST_TAILS:
-        _AUDIO_TAILS[rate_hz] = tail
-    return tail
+    head = f'{{"realtimeInput":{{"audio":{{"mimeType":"audio/pcm;rate={rate_hz}","data":"'
+    if len(_AUDIO_HEADS) < _MOST_AUDIO_HEADS:
+        _AUDIO_HEADS[rate_hz] = head
+    return head
 
 
 # --- What the model says --------------------------------------------------------------------
@@ -206,11 +206,9 @@ def learn(
     if len(known) >= _MOST_TAILS_OF_A_HEAD or any(tail == one[0] for one in known):
         return
     value = pybase64.b64decode(_PROBE) if assemble is _with_audio else _PROBE
-    try:
-        probed = read(head + _PROBE.encode() + tail, LiveServerMessage)
-        is_plain = probed == assemble(value, role, detail)
-    except DecodeError:
-        is_plain = False
+    # This can't fail where the frame itself didn't: the probe is good as text and as base64.
+    probed = read(head + _PROBE.encode() + tail, LiveServerMessage)
+    is_plain = probed == assemble(value, role, detail)
     _known[head] = (*known, (tail, assemble if is_plain else None, role, detail))
 
 

@@ -199,11 +199,11 @@ def _add_part(message: wire.LiveServerMessage, part: wire.Part, add: _Add) -> No
     if result is not None:
         described = True
         add(events.CodeResult(result.output or "", result.outcome, result.id, message=message))
-    if _has_more(part) or not (described or part == _NO_PART):
+    if _has_more(part) or not (described or part in _EMPTY_PARTS):
         add(events.ModelPart(part, message=message))
 
 
-_NO_PART: Final = wire.Part()
+_EMPTY_PARTS: Final = (wire.Part(), wire.Part(text=""))
 
 
 def _has_more(part: wire.Part) -> bool:

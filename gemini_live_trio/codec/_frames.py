@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
 import cattrs
 import orjson
@@ -16,8 +16,16 @@ from ..wire import LiveClientMessage, LiveServerMessage
 from ._checks import check_client
 from ._direct import learn, read_directly
 from ._reading import fresh_reader
-from ._scalars import DEPTH_LIMIT, Malformed, Reader, Rounded, deeper_than, describe, plain
-from ._shapes import snake_case
+from ._scalars import (
+    DEPTH_LIMIT,
+    Malformed,
+    Reader,
+    Rounded,
+    count_objects,
+    deeper_than,
+    describe,
+    plain,
+)
 from ._writing import fresh_writer
 
 __all__ = [
@@ -31,6 +39,13 @@ __all__ = [
 
 SIZE_LIMIT: Final = 64 * 1024 * 1024
 """Characters or bytes of one frame; the transport's own limit is a quarter of it."""
+
+OBJECTS_LIMIT: Final = 250_000
+"""Objects of one frame. Real ones have dozens; five million empty ones fit into 16 MiB and would
+take 20 s and 2 GB.
+"""
+
+_UNSUSPICIOUS_SIZE: Final = 1024 * 1024
 
 _M = TypeVar("_M", bound=wire.Message)
 
@@ -95,7 +110,7 @@ def _read(frame: str | bytes, cls: type[_M]) -> _M:
         except Rounded:
             if deeper_than(tree, DEPTH_LIMIT):
                 raise _too_deep() from None
-            return _converter(True).structure(_parse_exactly(frame), cls)
+            return _converter(True).structure(json.loads(frame), cls)
     except Malformed as error:
         failure = DecodeError(path=error.path, expected=error.expected, found=error.found)
     # Raised out here so that what was being read doesn't hang on the error as its context.
@@ -112,24 +127,15 @@ def _parse(frame: str | bytes) -> Any:
             path="", expected=f"at most {SIZE_LIMIT:,} bytes", found=f"{len(frame):,}"
         )
     try:
-        return orjson.loads(frame)
+        tree = orjson.loads(frame)
     except orjson.JSONDecodeError as error:
         # The position helps, the text around it may be media; .doc is the whole frame.
         failure = DecodeError(path="", expected="JSON", found=f"none: {error.msg} at {error.pos:,}")
+    else:
+        if len(frame) > _UNSUSPICIOUS_SIZE and count_objects(tree, OBJECTS_LIMIT) > OBJECTS_LIMIT:
+            raise DecodeError(path="", expected=f"at most {OBJECTS_LIMIT:,} objects", found="more")
+        return tree
     raise failure
-
-
-def _parse_exactly(frame: str | bytes) -> Any:
-    try:
-        return json.loads(frame, parse_constant=_refuse)
-    except ValueError:
-        # orjson has parsed it before, so it can only be a number of more than 4,300 digits.
-        failure = DecodeError(path="", expected="numbers of a sane length", found="a longer one")
-    raise failure
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(name)
 
 
 # --- Writing --------------------------------------------------------------------------------
@@ -205,48 +211,10 @@ def _refusal(error: Malformed) -> LocalProtocolError:
 
 
 def _dump(tree: Any) -> bytes:
+    if deeper_than(tree, DEPTH_LIMIT):
+        raise _too_deep()
     try:
-        text = orjson.dumps(tree)
+        return orjson.dumps(tree)
     except TypeError:
-        # An integer beyond 64 bits, a lone surrogate, or too deep.
-        text = _dump_slowly(tree)
-    if deeper_than(tree, DEPTH_LIMIT):
-        raise _too_deep()
-    return text
-
-
-def _dump_slowly(tree: Any) -> bytes:
-    if deeper_than(tree, DEPTH_LIMIT):
-        raise _too_deep()
-    try:
+        # All that the writers let through is JSON, but orjson stops at 64 bits.
         return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        failure = Malformed("Unicode text", "half of a surrogate pair")
-        failure.steps = _surrogate_steps(tree)
-    raise failure
-
-
-def _surrogate_steps(tree: Any) -> list[str | int]:
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
-    for step, item in items:
-        if isinstance(step, str) and not _is_unicode(step):
-            return []
-        if isinstance(item, (dict, list)):
-            steps = _surrogate_steps(item)
-            if steps:
-                return [*steps, _spoken(step)]
-        elif isinstance(item, str) and not _is_unicode(item):
-            return [_spoken(step)]
-    return []
-
-
-def _spoken(step: str | int) -> str | int:
-    return step if isinstance(step, int) else snake_case(step)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -161,14 +161,16 @@ def _make_message_reader(converter: cattrs.Converter, free: Reader, cls: Any) ->
                     except Unreadable:
                         message.extra[key] = free(value, Any)
                 elif key in spellings:
-                    return read_respelled(data)
+                    break
                 else:
                     message.extra[key] = free(value, Any)
+            else:
+                message.__class__ = cls
+                return message
         except Malformed as error:
             error.steps.append(key)
             raise
-        message.__class__ = cls
-        return message
+        return read_respelled(data)
 
     def read_respelled(data: dict[str, Any]) -> Any:
         """Read an object with keys in snake case, with another name for a field, or with several.

@@ -29,6 +29,7 @@ __all__ = [
     "Rounded",
     "Unreadable",
     "Writer",
+    "count_objects",
     "deeper_than",
     "describe",
     "enum_reader",
@@ -119,7 +120,7 @@ def describe(value: object) -> str:
             if len(value) <= _SHOWN and " " in value:
                 return f'the text "{value}"'
             if " " in value[:_SHOWN]:
-                return f'the text "{value[:_SHOWN]}…"'
+                return f'the text "{value[:_SHOWN].rstrip()}…"'
             return f"a text of {len(value)} characters"
         case bytes():
             return f"{len(value)} bytes"
@@ -185,10 +186,7 @@ def read_float(value: Any, _type: Any) -> float:
     if type(value) is float:
         return value
     if type(value) is int or (type(value) is str and _NUMBER.fullmatch(value)):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
+        number = float(value)
         if math.isfinite(number):
             return number
     raise _malformed("a number", value)
@@ -308,14 +306,33 @@ def _containers(values: Iterable[Any]) -> Iterable[Any]:
     return [value for value in values if type(value) is dict or type(value) is list]
 
 
+def count_objects(value: Any, enough: int) -> int:
+    """Count the objects in a JSON value, or give up soon after ``enough``."""
+    count = 0
+    waiting = list(_containers([value]))
+    while waiting and count <= enough:
+        item = waiting.pop()
+        if type(item) is dict:
+            count += 1
+            waiting.extend(_containers(item.values()))
+        else:
+            waiting.extend(_containers(item))
+    return count
+
+
 # --- Writing --------------------------------------------------------------------------------
 
 
 def write_text(value: Any) -> str:
     """Write a string."""
-    if isinstance(value, str):
-        return value
-    raise _malformed("text", value)
+    if not isinstance(value, str):
+        raise _malformed("text", value)
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Malformed("Unicode text", "half of a surrogate pair") from None
+    return value
 
 
 write_enum = write_text
@@ -367,7 +384,9 @@ def write_bytes(value: Any) -> str:
 
 def plain(value: Any, depth: int = DEPTH_LIMIT) -> Any:
     """Write a free-form value: check it, and turn mappings and sequences into dicts and lists."""
-    if value is None or isinstance(value, (str, bool, int)):
+    if isinstance(value, str):
+        return write_text(value)
+    if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
         return write_float(value)
@@ -378,8 +397,9 @@ def plain(value: Any, depth: int = DEPTH_LIMIT) -> Any:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise _malformed("text as a key", key)
+            name = write_text(key)
             try:
-                copy[key] = plain(item, depth - 1)
+                copy[name] = plain(item, depth - 1)
             except Malformed as error:
                 error.steps.append(key)
                 raise

@@ -95,8 +95,9 @@ def _mapping_writer(converter: cattrs.Converter, kind: Any) -> Writer:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise Malformed("text as a key", describe(key))
+            name = scalars.write_text(key)
             try:
-                items[key] = write(item)
+                items[name] = write(item)
             except Malformed as error:
                 error.steps.append(key)
                 raise

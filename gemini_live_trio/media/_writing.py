@@ -1,0 +1,119 @@
+"""The model's voice as a WAV file that can be played at any moment."""
+
+from __future__ import annotations
+
+import os
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import trio
+
+from ..errors import MediaError
+
+__all__ = ["WavWriter", "open_wav_writer"]
+
+DEFAULT_RATE_HZ = 24_000
+BUFFER_BYTES = 48_000
+"""A second of the model's voice; so much is lost if the process is killed."""
+
+
+class WavWriter:
+    """A WAV file that grows; ``open_wav_writer`` makes it. One task may write.
+
+    Attributes:
+      seconds: How much sound it was given.
+    """
+
+    def __init__(self, path: Path, raw: BinaryIO) -> None:
+        self.seconds = 0.0
+        self._path = path
+        self._raw = raw
+        self._file = wave.open(raw, "wb")  # noqa: SIM115 - closed by _finish
+        self._file.setnchannels(1)
+        self._file.setsampwidth(2)
+        self._file.setframerate(DEFAULT_RATE_HZ)
+        self._rate_hz: int | None = None
+        self._held = bytearray()
+
+    async def write(self, pcm: bytes, /, *, rate_hz: int = DEFAULT_RATE_HZ) -> None:
+        """Append sound.
+
+        Args:
+          pcm: Signed 16-bit little-endian mono. Half a sample at the end waits for its other half.
+          rate_hz: Sample rate; the first piece settles it.
+
+        Raises:
+          MediaError: The rate changed, or the disk refuses.
+
+        Cancellation: the piece has been taken; what is written to disk is whole.
+        """
+        if self._rate_hz is None:
+            self._rate_hz = rate_hz
+            self._file.setframerate(rate_hz)
+        elif rate_hz != self._rate_hz:
+            raise MediaError(
+                f"{self._path} has {self._rate_hz} samples a second; "
+                f"a piece with {rate_hz} can't be added to it."
+            )
+        self._held += pcm
+        self.seconds += len(pcm) / 2 / rate_hz
+        if len(self._held) >= BUFFER_BYTES:
+            await trio.to_thread.run_sync(self._flush)
+        else:
+            await trio.lowlevel.checkpoint()
+
+    def _flush(self) -> None:
+        whole = len(self._held) // 2 * 2
+        try:
+            # Brings the header up to date as well.
+            self._file.writeframes(bytes(self._held[:whole]))
+        except OSError as error:
+            raise _refused(self._path, error) from None
+        del self._held[:whole]
+
+    def _finish(self) -> None:
+        # Short, and on behalf of a block that may be cancelled already: no thread.
+        try:
+            try:
+                self._flush()
+            finally:
+                try:
+                    self._file.close()
+                finally:
+                    self._raw.close()
+        except OSError as error:
+            raise _refused(self._path, error) from None
+
+
+@asynccontextmanager
+async def open_wav_writer(path: str | os.PathLike[str]) -> AsyncIterator[WavWriter]:
+    """Create a WAV file: 16-bit mono, at the rate of the first piece that is written.
+
+    However the block is left, the file's header is right. A file that was there is replaced.
+
+    Raises:
+      MediaError: The file can't be created or written.
+
+    Cancellation: at any time.
+    """
+    path = Path(path)
+    try:
+        raw = await trio.to_thread.run_sync(lambda: path.open("wb"))
+    except (OSError, ValueError) as error:
+        raise _refused(path, error) from None
+    if not raw.seekable():
+        raw.close()
+        raise MediaError(f"{path} is no ordinary file, so a WAV can't be written to it.")
+    writer = WavWriter(path, raw)
+    try:
+        yield writer
+    finally:
+        writer._finish()
+
+
+def _refused(path: Path, error: OSError | ValueError) -> MediaError:
+    reason = error.strerror if isinstance(error, OSError) else error
+    return MediaError(f"Can't write {path}: {reason}.")

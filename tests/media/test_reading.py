@@ -1,0 +1,210 @@
+"""Recordings of every kind become the same blocks."""
+
+import math
+import os
+import shutil
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gemini_live_trio.errors import MediaError, MissingDependency
+from gemini_live_trio.media import open_sound
+
+np = pytest.importorskip("numpy", reason="needs the extra audio")
+soundfile = pytest.importorskip("soundfile", reason="needs the extra audio")
+pytest.importorskip("soxr", reason="needs the extra audio")
+
+SPEECH = Path(__file__).parent.parent / "data" / "speech.wav"
+
+
+def tone(rate_hz: int, seconds: float = 1.0, hz: float = 440.0, level: float = 0.5) -> Any:
+    return level * np.sin(2 * np.pi * hz * np.arange(round(rate_hz * seconds)) / rate_hz)
+
+
+async def read(path: Path, **options: int) -> Any:
+    """Return the samples and the warnings."""
+    async with open_sound(path, **options) as sound:
+        blocks = [block async for block in sound]
+        assert all(len(block) == len(blocks[0]) for block in blocks[:-1])
+        assert len(blocks[-1]) <= len(blocks[0])
+        return np.frombuffer(b"".join(blocks), "<i2") / 32768, sound.warnings
+
+
+def pitch(samples: Any, rate_hz: int = 16_000) -> float:
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(np.argmax(spectrum) * rate_hz / len(samples))
+
+
+def level(samples: Any) -> float:
+    middle = samples[len(samples) // 4 : -len(samples) // 4]
+    return math.sqrt(2 * float(np.mean(middle**2)))
+
+
+KINDS = {
+    "8k": (8_000, 1, {}),
+    "11k": (11_025, 1, {}),
+    "16k": (16_000, 1, {}),
+    "22k": (22_050, 1, {}),
+    "44k-stereo": (44_100, 2, {}),
+    "48k": (48_000, 1, {}),
+    "48k-six-channels": (48_000, 6, {}),
+    "24-bit": (48_000, 2, {"subtype": "PCM_24"}),
+    "32-bit": (44_100, 1, {"subtype": "PCM_32"}),
+    "8-bit": (16_000, 1, {"subtype": "PCM_U8"}),
+    "float": (48_000, 1, {"subtype": "FLOAT"}),
+    "double": (48_000, 1, {"subtype": "DOUBLE"}),
+    "u-law": (8_000, 1, {"subtype": "ULAW"}),
+    "extensible": (44_100, 2, {"format": "WAVEX"}),
+    "rf64": (44_100, 1, {"format": "RF64"}),
+    "aiff": (44_100, 1, {"format": "AIFF"}),
+    "flac": (44_100, 2, {"format": "FLAC"}),
+    "ogg": (48_000, 1, {"format": "OGG", "subtype": "VORBIS"}),
+    "mp3": (44_100, 1, {"format": "MP3"}),
+}
+
+
+@pytest.mark.parametrize(("rate_hz", "channels", "options"), KINDS.values(), ids=KINDS.keys())
+async def test_a_tone_keeps_its_pitch_level_and_length(
+    tmp_path: Path, rate_hz: int, channels: int, options: dict[str, str]
+) -> None:
+    # The ending is no help, on purpose.
+    path = tmp_path / "tone.raw"
+    signal = tone(rate_hz, 1.0137)
+    soundfile.write(
+        path, np.stack([signal] * channels, axis=1), rate_hz, **{"format": "WAV", **options}
+    )
+    samples, warnings = await read(path)
+    assert warnings == []
+    assert pitch(samples) == pytest.approx(440, abs=1.5)
+    assert level(samples) == pytest.approx(0.5, rel=0.02)
+    assert len(samples) == pytest.approx(len(signal) * 16_000 / rate_hz, abs=2)
+
+
+async def test_nothing_is_changed_where_nothing_need_be(tmp_path: Path) -> None:
+    exact = np.arange(-32768, 32768, dtype="<i2")
+    soundfile.write(tmp_path / "all.wav", exact, 16_000, subtype="PCM_16")
+    async with open_sound(tmp_path / "all.wav") as sound:
+        assert b"".join([block async for block in sound]) == exact.tobytes()
+
+
+async def test_block_length_and_rate_can_be_chosen(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "tone.wav", tone(48_000), 48_000)
+    async with open_sound(tmp_path / "tone.wav", rate_hz=24_000, block_ms=40) as sound:
+        assert (sound.rate_hz, sound.seconds) == (24_000, 1.0)
+        assert [len(block) async for block in sound] == [24_000 * 2 // 25] * 25
+
+
+async def test_what_is_above_hearing_does_not_come_back_as_an_alias(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "high.wav", tone(48_000, hz=9_000), 48_000)
+    samples, _ = await read(tmp_path / "high.wav")
+    assert level(samples) < 1e-4
+
+
+async def test_too_loud_and_not_a_number_stay_within_the_scale(tmp_path: Path) -> None:
+    signal = tone(16_000, level=4.0).astype("f4")
+    signal[100:200] = np.nan
+    signal[200:300] = np.inf
+    soundfile.write(tmp_path / "wild.wav", signal, 16_000, subtype="FLOAT")
+    samples, _ = await read(tmp_path / "wild.wav")
+    assert len(samples) == 16_000
+    assert max(samples) == 32767 / 32768
+    assert min(samples) == -1
+    assert not samples[100:200].any()
+
+
+async def test_the_committed_recording_is_read() -> None:
+    samples, warnings = await read(SPEECH)
+    assert warnings == []
+    assert 1 < len(samples) / 16_000 < 3
+    assert level(samples) > 0.05
+
+
+async def test_a_long_recording_is_not_read_at_once(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.wav", np.zeros(16_000 * 60, "<i2"), 16_000)
+    async with open_sound(tmp_path / "long.wav") as sound:
+        await anext(sound)
+        assert sound._file.tell() <= 16_000
+
+
+async def test_a_truncated_wav_gives_what_is_there(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "cut.wav", tone(16_000, 2.0), 16_000)
+    os.truncate(tmp_path / "cut.wav", 44 + 32_001)
+    samples, warnings = await read(tmp_path / "cut.wav")
+    assert len(samples) == 16_000
+    assert warnings == [
+        "cut.wav is cut off: it should last 2.0 s, and the 1.0 s that are there are used."
+    ]
+
+
+async def test_a_wav_from_a_pipe_is_whole_although_its_length_is_unknown(tmp_path: Path) -> None:
+    path = tmp_path / "piped.wav"
+    soundfile.write(path, tone(16_000), 16_000)
+    content = bytearray(path.read_bytes())
+    content[4:8] = content[40:44] = struct.pack("<I", 0xFFFF_FFFF)
+    path.write_bytes(content)
+    samples, warnings = await read(path)
+    assert (len(samples), warnings) == (16_000, [])
+
+
+async def test_a_damaged_flac_gives_what_comes_before(tmp_path: Path) -> None:
+    path = tmp_path / "cut.flac"
+    soundfile.write(path, tone(16_000, 4.0), 16_000)
+    os.truncate(path, path.stat().st_size // 2)
+    samples, warnings = await read(path)
+    assert 16_000 < len(samples) < 48_000
+    assert pitch(samples) == pytest.approx(440, abs=1.5)
+    assert len(warnings) == 1
+    assert "cut.flac is damaged after" in warnings[0]
+
+
+def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
+    """Every kind of file that is no sound, with what must be said of it."""
+    soundfile.write(folder / "none.wav", np.zeros(0), 16_000)
+    soundfile.write(folder / "header.wav", tone(16_000), 16_000)
+    os.truncate(folder / "header.wav", 20)
+    (folder / "empty.wav").touch()
+    (folder / "text.wav").write_text("To whom it may concern: this is not a sound.\n" * 10)
+    os.mkfifo(folder / "pipe.wav")
+    soundfile.write(folder / "slow.wav", tone(16_000), 16_000)
+    content = bytearray((folder / "slow.wav").read_bytes())
+    content[24:28] = struct.pack("<I", 3)
+    (folder / "slow.wav").write_bytes(content)
+    return {
+        "missing": (folder / "missing.wav", "There is no file"),
+        "folder": (folder, "is a folder"),
+        "empty": (folder / "empty.wav", "is empty: 0 bytes"),
+        "no samples": (folder / "none.wav", "holds no sound"),
+        "half a header": (folder / "header.wav", "is not a sound file"),
+        "text": (folder / "text.wav", "is not a sound file"),
+        "pipe": (folder / "pipe.wav", "is not an ordinary file"),
+        "rate": (folder / "slow.wav", "3 samples a second"),
+        "under a file": (folder / "text.wav" / "x.wav", "Not a directory"),
+        "nul": (folder / "a\0b.wav", "null"),
+    }
+
+
+async def test_what_is_no_sound_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    for kind, (path, said) in bad_files(tmp_path).items():
+        with pytest.raises(MediaError, match=said) as caught:
+            async with open_sound(path):
+                pytest.fail(f"{kind}: opened")
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_a_file_that_may_not_be_read_says_so(tmp_path: Path) -> None:
+    path = shutil.copy(SPEECH, tmp_path / "secret.wav")
+    path.chmod(0)
+    with pytest.raises(MediaError, match="Permission denied"):
+        async with open_sound(path):
+            pass
+
+
+async def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "soxr", None)
+    with pytest.raises(MissingDependency, match=r'pip install "gemini-live-trio\[audio\]"'):
+        async with open_sound(SPEECH):
+            pass

@@ -1,0 +1,88 @@
+"""The model's voice in a file, whatever happens."""
+
+import os
+import wave
+from pathlib import Path
+
+import pytest
+import trio
+
+from gemini_live_trio.errors import MediaError
+from gemini_live_trio.media import open_wav_writer
+
+
+def content(path: Path) -> tuple[int, bytes]:
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
+        return file.getframerate(), file.readframes(file.getnframes())
+
+
+async def test_pieces_of_any_length_become_one_recording(tmp_path: Path) -> None:
+    said = os.urandom(100_000)
+    async with open_wav_writer(tmp_path / "out.wav") as wav:
+        for start, end in [(0, 1), (1, 2), (2, 60_001), (60_001, 60_001), (60_001, 100_000)]:
+            await wav.write(said[start:end])
+        assert wav.seconds == pytest.approx(100_000 / 48_000)
+    assert content(tmp_path / "out.wav") == (24_000, said)
+
+
+async def test_half_a_sample_at_the_very_end_is_left_out(tmp_path: Path) -> None:
+    async with open_wav_writer(tmp_path / "out.wav") as wav:
+        await wav.write(b"abc")
+    assert content(tmp_path / "out.wav") == (24_000, b"ab")
+
+
+async def test_without_a_word_it_is_a_valid_empty_recording(tmp_path: Path) -> None:
+    async with open_wav_writer(tmp_path / "out.wav"):
+        pass
+    assert content(tmp_path / "out.wav") == (24_000, b"")
+
+
+async def test_the_first_piece_settles_the_rate(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="has 16000 samples a second; a piece with 24000"):
+        async with open_wav_writer(tmp_path / "out.wav") as wav:
+            await wav.write(b"abcd", rate_hz=16_000)
+            await wav.write(b"efgh", rate_hz=24_000)
+    assert content(tmp_path / "out.wav") == (16_000, b"abcd")
+
+
+@pytest.mark.parametrize("leave", ["cancelled", "failed"])
+async def test_the_header_is_right_however_the_block_is_left(tmp_path: Path, leave: str) -> None:
+    with trio.CancelScope() as scope:
+        try:
+            async with open_wav_writer(tmp_path / "out.wav") as wav:
+                await wav.write(b"abcd")
+                if leave == "failed":
+                    raise ZeroDivisionError
+                scope.cancel()
+                await trio.lowlevel.checkpoint()
+        except ZeroDivisionError:
+            assert leave == "failed"
+    assert content(tmp_path / "out.wav") == (24_000, b"abcd")
+
+
+async def test_it_can_be_played_while_it_grows(tmp_path: Path) -> None:
+    async with open_wav_writer(tmp_path / "out.wav") as wav:
+        await wav.write(bytes(50_000))
+        assert content(tmp_path / "out.wav") == (24_000, bytes(50_000))
+
+
+async def test_what_cannot_be_written_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    for path, said in [
+        (tmp_path, "Is a directory"),
+        (tmp_path / "none" / "out.wav", "No such file"),
+        (Path("a\0b"), "null"),
+    ]:
+        with pytest.raises(MediaError, match=said):
+            async with open_wav_writer(path):
+                pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+async def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="No space left"):
+        async with open_wav_writer("/dev/full") as wav:
+            await wav.write(bytes(100_000))
+    with pytest.raises(MediaError, match="No space left"):
+        async with open_wav_writer("/dev/full") as wav:
+            await wav.write(bytes(100))

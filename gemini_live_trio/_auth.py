@@ -10,7 +10,7 @@ __all__ = ["ApiKey"]
 
 
 def _check_key(_instance: object, _attribute: object, value: str) -> None:
-    if not value or value != value.strip() or not value.isascii() or not value.isprintable():
+    if not value.isascii() or not value.isprintable() or value.split() != [value]:
         raise ConfigError(
             "The API key is empty or has blanks or odd characters in it; "
             "copy it again, it is one word."

@@ -83,6 +83,7 @@ _RESUME = (Phase.RESUME,)
 _RECONNECT = (Phase.RESUME, Phase.FRESH)
 _KEY = "Check the API key: it must be a valid Gemini API key, with the API enabled."
 _FIELD = "Mend the setup: the service doesn't know the field that it names."
+_MODALITY = "Choose a response modality, voice and language that the model supports."
 _MODEL = "Choose a Live model that this key, API version and region can use."
 _QUOTA = "Wait, or raise the quota or the spending limit of the project."
 _AGAIN = "Try again; if it keeps happening, the service has a problem of its own."
@@ -103,6 +104,8 @@ CLOSES: Sequence[Rule] = (
     Rule("stale_handle", True, _HANDLE, 1008, phases=_RESUME, drops_handle=True),
     # Setup that can't work.
     Rule("unknown_field", False, _FIELD, prefix="Invalid JSON payload received. Unknown name"),
+    Rule("modality", False, _MODALITY, prefix="Cannot extract voices"),
+    Rule("modality", False, _MODALITY, prefix="The requested combination of response modalities"),
     Rule("unknown_model", False, _MODEL, 1008, "models/"),
     Rule("unknown_model", False, _MODEL, 1008, "Publisher Model"),
     Rule("unknown_model", False, _MODEL, 1008, "model not found"),

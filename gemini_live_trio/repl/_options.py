@@ -1,0 +1,208 @@
+"""What was asked for: the command line and the environment, checked before anything is touched."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from .. import ApiKey, GeminiApi, ReconnectPolicy, SessionConfig, __version__
+from ..errors import ConfigError
+
+__all__ = ["Options", "parse"]
+
+MODEL = "models/gemini-3.8-live"
+
+DESCRIPTION = """\
+Talk with a Gemini Live model, in text and in sound. At a terminal you type and
+see the answers stream in; with --text or --audio, or when the input is no
+terminal, the same conversation runs as a script.
+"""
+
+EPILOG = """\
+examples:
+  %(prog)s --simulate
+      type, and see the answers stream in; no key is needed
+  %(prog)s --simulate --text "Hello!" --text "What did I say?"
+      two turns, then leave
+  %(prog)s --audio question.wav --save-audio answer.wav
+      speak from a file, and keep the voice that answers
+  cat questions.txt | %(prog)s --json > answers.jsonl
+      one turn for each line, one event for each line
+
+environment:
+  GEMINI_API_KEY   the key (or GOOGLE_API_KEY); never taken from the command line
+  GEMINI_MODEL     the model, where --model doesn't say
+  NO_COLOR         if set, no colours
+
+exit status:
+  0 all went well   1 the service or the session failed   2 the call can't work
+  130 stopped by Ctrl-C
+"""
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """One run of the program."""
+
+    config: SessionConfig
+    """Of the session; without an address where the simulator is to give it."""
+    simulate: bool = False
+    turns: Sequence[str | Path] = ()
+    """What to say, in order: text, or a recording."""
+    save_audio: Path | None = None
+    fast: bool = False
+    json: bool = False
+    timeout: float | None = None
+    """Seconds for a scripted run."""
+    retries: int = 10
+    verbose: bool = False
+
+    @property
+    def policy(self) -> ReconnectPolicy:
+        """When to dial again."""
+        return ReconnectPolicy(enabled=self.retries > 0, attempts=max(1, self.retries))
+
+
+class _AddTurn(argparse.Action):
+    """Keep ``--text`` and ``--audio`` in the order in which they were given."""
+
+    def __call__(self, _parser: object, namespace: Any, value: Any, _option: object = None) -> None:
+        namespace.turns = [*namespace.turns, value]
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text}")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, not {text}")
+    return value
+
+
+def _words(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("there is nothing in it")
+    return text
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gemini-live-trio",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument_group("whom to talk to").add_argument
+    add("--simulate", action="store_true", help="talk to the built-in simulator; needs no key")
+    add("--model", metavar="NAME", help=f"default: $GEMINI_MODEL, else {MODEL}")
+    add("--url", metavar="URL", help="another server: a gateway, a simulator (ws:// or wss://)")
+    add("--voice", metavar="NAME", help="a prebuilt voice, such as Puck")
+    add("--system", metavar="TEXT", help="the system instruction")
+    add(
+        "--modality",
+        choices=["audio", "text"],
+        default="audio",
+        help="what the model answers in; voice models only speak, and their words are shown "
+        "(default: audio)",
+    )
+    add = parser.add_argument_group("what to say").add_argument
+    add(
+        "--text",
+        metavar="TEXT",
+        dest="turns",
+        action=_AddTurn,
+        type=_words,
+        default=[],
+        help="say this; may be repeated, each is one turn",
+    )
+    add(
+        "--audio",
+        metavar="FILE",
+        dest="turns",
+        action=_AddTurn,
+        type=Path,
+        help="speak this recording (WAV, FLAC, Ogg, MP3); may be repeated and mixed with --text",
+    )
+    add("--fast", action="store_true", help="send recordings faster than they play")
+    add = parser.add_argument_group("what comes out").add_argument
+    add("--save-audio", metavar="FILE", type=Path, help="write the model's voice to this WAV")
+    add("--json", action="store_true", help="print each event as a line of JSON, nothing else")
+    add("--verbose", action="store_true", help="tell more on standard error: usage, connection")
+    add = parser.add_argument_group("when to give up").add_argument
+    add("--timeout", metavar="SECONDS", type=_seconds, help="end a scripted run after this long")
+    add(
+        "--retries",
+        metavar="N",
+        type=_count,
+        default=10,
+        help="how often to dial again after the connection ended (default: 10)",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser
+
+
+def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Options:
+    """Read the command line.
+
+    Raises:
+      ConfigError: It was understood, but can't work.
+      SystemExit: It wasn't understood (status 2), or only asked for help (0).
+    """
+    given = _parser().parse_args(arguments)
+    if given.simulate and given.url is not None:
+        raise ConfigError("--simulate brings its own server, so --url can't be given as well.")
+    if given.save_audio is not None:
+        _check_output(given.save_audio, given.turns)
+    return Options(
+        config=SessionConfig(
+            model=given.model or environment.get("GEMINI_MODEL", "").strip() or MODEL,
+            auth=_key(given, environment),
+            endpoint=GeminiApi() if given.url is None else GeminiApi(base_url=given.url),
+            response_modalities=[given.modality.upper()],
+            system_instruction=given.system,
+            voice=given.voice,
+        ),
+        simulate=given.simulate,
+        turns=given.turns,
+        save_audio=given.save_audio,
+        fast=given.fast,
+        json=given.json,
+        timeout=given.timeout,
+        retries=given.retries,
+        verbose=given.verbose,
+    )
+
+
+def _key(given: argparse.Namespace, environment: Mapping[str, str]) -> ApiKey | None:
+    if given.simulate:
+        return None
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        if key := environment.get(name, "").strip():
+            return ApiKey(key)
+    if given.url is not None:
+        return None
+    raise ConfigError(
+        "There is no API key: set GEMINI_API_KEY, or add --simulate to talk to the built-in "
+        "simulator without one."
+    )
+
+
+def _check_output(path: Path, turns: Sequence[str | Path]) -> None:
+    """Find out what can be found out before a conversation is held for nothing."""
+    if path.is_dir():
+        raise ConfigError(f"--save-audio names a folder, {path}; name a file.")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--save-audio can't write {path}: there is no folder {path.parent}.")
+    for turn in turns:
+        if isinstance(turn, Path) and path.exists() and turn.exists() and path.samefile(turn):
+            raise ConfigError(f"--save-audio would overwrite {turn}, which --audio is to read.")

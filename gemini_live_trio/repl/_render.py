@@ -1,0 +1,260 @@
+"""From events to what a person reads, and to lines of JSON.
+
+``Narrator`` decides what is worth saying and keeps the lines of a conversation apart; a ``Screen``
+decides where it goes. Whatever the service sends is made harmless before it gets near a terminal.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import attrs
+
+from .. import events
+from ..events import Event, ReconnectState
+from ..wire import InteractionStatus
+
+__all__ = ["Kind", "Narrator", "Screen", "as_json", "harmless", "turn_is_over"]
+
+
+class Kind(enum.Enum):
+    """Whose words a line holds; the value is the mark that it begins with."""
+
+    YOU = "you"
+    HEARD = "heard"
+    """What the service understood of the user's speech."""
+    MODEL = "model"
+    THOUGHT = "thought"
+    NOTE = "note"
+    ERROR = "error"
+
+    @property
+    def mark(self) -> str:
+        """The beginning of a line of this kind."""
+        return f"{self.value}> "
+
+
+class Screen(Protocol):
+    """Where lines go. One line of streamed words is open at a time."""
+
+    def add(self, kind: Kind, text: str) -> None:
+        """Go on with the open line, or begin one."""
+
+    def end(self) -> None:
+        """End the open line."""
+
+    def line(self, kind: Kind, text: str) -> None:
+        """Show a whole line; the open one goes on after it, with its mark."""
+
+
+# Control characters as pictures of themselves; C1 and lone surrogates as a replacement mark.
+_PICTURES: Final = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"},
+    0x7F: 0x2421,
+    **dict.fromkeys([*range(0x80, 0xA0), 0x2028, 0x2029, *range(0xD800, 0xE000)], 0xFFFD),
+}
+
+
+def harmless(text: str) -> str:
+    """Make control characters and escape sequences visible, so that no terminal obeys them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_PICTURES)
+
+
+def turn_is_over(event: Event) -> bool:
+    """Tell whether the model has said all it had to say."""
+    return (
+        isinstance(event, events.TurnComplete)
+        and event.interaction_status != InteractionStatus.IN_PROGRESS
+    )
+
+
+class Narrator:
+    """Tells a conversation to a screen."""
+
+    def __init__(self, screen: Screen, *, verbose: bool = False) -> None:
+        self._screen = screen
+        self._verbose = verbose
+        self._open: Kind | None = None
+        self._heard_late = ""
+
+    def said(self, part: str | Path) -> None:
+        """Show what the user has just said."""
+        text = part if isinstance(part, str) else f"[{part}]"
+        self._screen.line(Kind.YOU, harmless(text))
+
+    def note(self, text: str) -> None:
+        """Show a remark of ours."""
+        self._screen.line(Kind.NOTE, harmless(text))
+
+    def error(self, text: str) -> None:
+        """Show what went wrong."""
+        self._screen.line(Kind.ERROR, harmless(text))
+
+    def finish(self) -> None:
+        """End what is open."""
+        if self._open is not None:
+            self._screen.end()
+            self._open = None
+        if self._heard_late:
+            self._screen.line(Kind.HEARD, self._heard_late.strip())
+            self._heard_late = ""
+
+    def tell(self, event: Event) -> None:
+        """Show an event, if it is for people."""
+        match event:
+            case events.ModelText(text=text) | events.OutputTranscription(text=text):
+                self._stream(Kind.MODEL, text)
+            case events.ModelThought(text=text):
+                self._stream(Kind.THOUGHT, text)
+            case events.InputTranscription(text=text):
+                self._stream(Kind.HEARD, text)
+            case events.Interrupted():
+                was_speaking = self._open is Kind.MODEL
+                self.finish()
+                if was_speaking:
+                    self.note("The model was interrupted.")
+            case events.TurnComplete(reason=reason):
+                self.finish()
+                if reason is not None:
+                    self.note(f"The turn ended early: {reason}.")
+            case events.ServerError(text=text):
+                self.error(f"The service says: {text}")
+            case _:
+                self._remark(event)
+
+    def _stream(self, kind: Kind, text: str) -> None:
+        text = harmless(text)
+        if self._open is not kind:
+            if self._open is Kind.MODEL and kind is Kind.HEARD:
+                # The service understands what was said while it already answers.
+                self._heard_late += text
+                return
+            if self._open is not None:
+                self._screen.end()
+                self._open = None
+            text = text.lstrip()
+        if text:
+            self._open = kind
+            self._screen.add(kind, text)
+
+    def _remark(self, event: Event) -> None:
+        remark = _remark_on(event)
+        if remark is None and self._verbose:
+            remark = _detail_of(event)
+        if remark is not None:
+            self.note(remark)
+
+
+def _remark_on(event: Event) -> str | None:
+    """What everybody should know."""
+    match event:
+        case events.Reconnecting(attempt=attempt, delay=delay, cause=cause):
+            when = f"in {delay:.1f} s" if delay >= 0.05 else "at once"
+            return f"The connection ended: {cause.rstrip('.')}. Dialling again {when} ({attempt})."
+        case events.Reconnected(state=state, gap_seconds=gap, dropped_audio_seconds=dropped):
+            kept = (
+                "the conversation goes on"
+                if state is ReconnectState.RESUMED
+                else "but the model has forgotten what was said: the session is a fresh one"
+            )
+            lost = f" {dropped:.1f} s of sound were lost." if dropped else ""
+            return f"Connected again after {gap:.1f} s, {kept}.{lost}"
+        case events.GoAway(time_left=left):
+            when = "soon" if left is None else f"in {left:g} s"
+            return f"The service ends this connection {when}; the session moves on by itself."
+        case events.ToolCall(name=name):
+            return f"The model wants to call {name}, which this program doesn't offer."
+        case events.ExecutableCode(code=code):
+            return f"The model runs code:\n{code}"
+        case events.CodeResult(output=output):
+            return f"The code gave:\n{output}"
+        case events.ModelMedia(data=data, mime_type=mime_type):
+            return f"The model sent {mime_type or 'something'}, {len(data):,} bytes."
+        case events.Lagged(count=count):
+            return f"{count} events were missed: this program was too slow."
+        case events.Undecodable(error=error):
+            return f"The service sent what can't be read. {error}"
+        case _:
+            return None
+
+
+def _detail_of(event: Event) -> str | None:
+    """What the curious may know."""
+    match event:
+        case events.Usage(metadata=usage):
+            counts = (usage.prompt_token_count, usage.response_token_count)
+            asked, answered = (count or 0 for count in counts)
+            total = usage.total_token_count or asked + answered
+            return f"Usage: {total:,} tokens, {asked:,} in and {answered:,} out."
+        case events.SetupComplete():
+            return "Connected."
+        case events.WaitingForInput():
+            return "The model waits for more."
+        case events.ResumptionUpdate(resumable=resumable):
+            return f"The session {'can' if resumable else 'can not'} be resumed from here."
+        case events.VoiceActivity(activity=activity) if activity is not None:
+            return f"Voice activity: {activity}."
+        case events.Unknown(path=path):
+            return f"The service sent {path}, which this version doesn't know."
+        case _:
+            return None
+
+
+# --- JSON -----------------------------------------------------------------------------------
+
+
+_UNSAFE: Final = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def as_json(event: Event) -> str:
+    """Describe an event in one line: its class's name, and its attributes as they are named there.
+
+    Media are told by their size, frames left out, handles withheld. Fields that hold nothing are
+    left out.
+    """
+    fields = {
+        name: value
+        for name, value in _attributes(event).items()
+        if name not in ("message", "transcription", "call")
+    }
+    match event:
+        case events.ModelAudio(pcm=pcm):
+            fields |= {"pcm": {"bytes": len(pcm)}, "seconds": round(event.seconds, 4)}
+        case events.ResumptionUpdate(handle=handle) if handle is not None:
+            fields |= {"handle": "(withheld)"}
+        case events.Undecodable(error=error, frame=frame):
+            fields |= {"error": str(error), "frame": {"length": len(frame)}}
+        case events.ModelMedia():
+            fields.pop("part", None)
+    text = json.dumps({"event": type(event).__name__, **fields}, ensure_ascii=False)
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    return {
+        field.name: plain
+        for field in attrs.fields(type(value))
+        if field.name != "message"
+        and (plain := _plain(getattr(value, field.name))) not in (None, [], {})
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, bytes):
+        return {"bytes": len(value)}
+    if attrs.has(type(value)):
+        return _attributes(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value)

@@ -1,0 +1,299 @@
+"""The program in a real terminal: real key presses, the screen read back."""
+
+import itertools
+import os
+import re
+import select
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("prompt_toolkit", reason="needs the extra repl")
+pytestmark = [
+    pytest.mark.terminal,
+    pytest.mark.skipif(
+        not (shutil.which("tmux") and shutil.which("dash")), reason="needs tmux and dash"
+    ),
+]
+
+SPEECH = Path(__file__).parent.parent / "data" / "speech.wav"
+MAIN = "from gemini_live_trio.repl import main; raise SystemExit(main())"
+PATIENCE = 20
+"""Seconds of real time."""
+
+
+NUMBERS = itertools.count()
+
+
+class Terminal:
+    """A terminal with a plain shell in it. ``dash``, since ``bash`` mends a broken terminal."""
+
+    def __init__(self, server: str, folder: Path) -> None:
+        self._server = server
+        self._name = f"t{next(NUMBERS)}"
+        os.mkfifo(folder / "changes")
+        self._changes = os.open(folder / "changes", os.O_RDONLY | os.O_NONBLOCK)
+        self.tmux(
+            "new-session", "-d", "-s", self._name, "-x", "80", "-y", "24", "-c", folder, "dash"
+        )
+        self.tmux("pipe-pane", "-t", self._name, f"cat > {shlex.quote(str(folder / 'changes'))}")
+        self.type("PS1='READY> '; unset NO_COLOR; stty -g > before")
+        self.see(r"^READY>$")
+
+    def tmux(self, *arguments: str | Path) -> str:
+        command = ["tmux", "-L", self._server, "-f", os.devnull, *map(str, arguments)]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def close(self) -> None:
+        self.tmux("kill-session", "-t", self._name)
+        os.close(self._changes)
+
+    def keys(self, *names: str) -> None:
+        self.tmux("send-keys", "-t", self._name, *names)
+
+    def text(self, text: str) -> None:
+        self.tmux("send-keys", "-t", self._name, "-l", text)
+
+    def type(self, line: str) -> None:
+        self.text(line)
+        self.keys("Enter")
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.tmux("resize-window", "-t", self._name, "-x", str(columns), "-y", str(rows))
+
+    def screen(self, *options: str) -> str:
+        return self.tmux("capture-pane", "-p", "-t", self._name, *options)
+
+    def see(self, pattern: str | Callable[[str], bool]) -> str:
+        """Wait until the screen shows it, and return the screen."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            screen = self.screen()
+            if pattern(screen) if callable(pattern) else re.search(pattern, screen, re.MULTILINE):
+                return screen
+            left = deadline - time.monotonic()
+            # Whatever the program draws passes by here as well.
+            if left < 0 or not select.select([self._changes], [], [], left)[0]:
+                pytest.fail(f"never saw {pattern!r} in:\n{screen}")
+            os.read(self._changes, 65_536)
+
+    def start(self, *arguments: str, program: Sequence[str] = ("-m", "gemini_live_trio")) -> None:
+        line = shlex.join([sys.executable, *program, *arguments])
+        self.type(f"clear; {line}; echo status=$?")
+
+    def ended(self, status: int) -> str:
+        """Check that the program has left and the terminal is as it was before."""
+        screen = self.see(rf"^status={status}\n")
+        self.type("clear; stty -g > after; cmp before after && echo as it was")
+        self.see(r"^as it was")
+        return screen
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    name = f"gemini-live-trio-{os.getpid()}"
+    command = ["tmux", "-L", name, "-f", os.devnull]
+    # One session stays, so that the server doesn't end between two tests.
+    subprocess.run([*command, "new-session", "-d", "-s", "keep", "cat"], check=True)
+    yield name
+    subprocess.run([*command, "kill-server"], check=True)
+
+
+@pytest.fixture
+def terminal(server: str, tmp_path: Path) -> Iterator[Terminal]:
+    opened = Terminal(server, tmp_path)
+    yield opened
+    opened.close()
+
+
+class Service:
+    """A simulator in a process of its own, so that it can be killed."""
+
+    def __init__(self, *options: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "gemini_live_trio.simulator", *options],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        found = re.search(r"ws://[^\"]*", self._process.stdout.readline())
+        assert found is not None
+        self.url = found[0]
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    service = Service("--pace", "0.05", "--voice", "tone")
+    yield service.url
+    service.kill()
+
+
+def test_a_conversation(terminal: Terminal, url: str, tmp_path: Path) -> None:
+    shutil.copy(SPEECH, tmp_path / "my speech.wav")
+    terminal.start("--url", url, "--fast")
+    terminal.see(r"^note> Connected to 127.0.0.1:\d+")
+    screen = terminal.see(r"^you>$(.|\n)* connected \| gemini-3.8-live")
+    assert screen.count("you>") == 1
+
+    terminal.type("repeat after me: good morning")
+    terminal.see(r"^you> repeat after me: good morning\nmodel> .*(?i:good morning)")
+    terminal.type("/help")
+    terminal.see(r"^note> /quit")
+    terminal.type("/hepl")
+    terminal.see(r"Did you mean /help\?")
+    terminal.type("@none.wav")
+    terminal.see(r"^error> There is no file none.wav")
+    terminal.type("//tmp is a folder")
+    terminal.see(r"^you> /tmp is a folder")
+    pytest.importorskip("soxr", reason="needs the extra audio")
+    terminal.type('@"my speech.wav"')
+    terminal.see(r"^you> \[my speech.wav\]\n(.|\n)*^heard> .*\n(.|\n)*^model> I heard you")
+    terminal.type("/quit")
+    screen = terminal.ended(0)
+    assert "Traceback" not in screen
+
+
+def test_what_is_typed_stays_whole_while_answers_stream(terminal: Terminal, url: str) -> None:
+    command = [sys.executable, "-m", "gemini_live_trio", "--url", url, "--text", "Tell me a story"]
+    story = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    terminal.start("--url", url)
+    terminal.see(r"^note> Connected")
+    terminal.type("Tell me a story")
+    terminal.see(r"^model> Once upon")
+    for letter in "a line that nobody disturbs":
+        terminal.text(letter)
+    terminal.see(re.escape(story[-10:].strip()))
+    screen = terminal.see(r"^you> a line that nobody disturbs$")
+    assert screen.count("a line that nobody disturbs") == 1
+    # All of the answer is there, in whole words, in order.
+    shown = screen.partition("model>")[2].partition("you>")[0]
+    assert shown.split() == story.split()
+    terminal.keys("C-u")
+    terminal.type("/quit")
+    terminal.ended(0)
+
+
+def test_ctrl_c_clears_then_leaves(terminal: Terminal, url: str) -> None:
+    terminal.start("--url", url)
+    terminal.see(r"^note> Connected")
+    terminal.text("a draft")
+    terminal.see(r"^you> a draft")
+    terminal.keys("C-c")
+    screen = terminal.see(r"^note> Press Ctrl-C again to leave\.")
+    assert "a draft" not in screen
+    terminal.type("repeat after me: still here")
+    terminal.see(r"^model> .*still here")
+    terminal.keys("C-c")
+    terminal.see(r"(again to leave(.|\n)*){2}")
+    terminal.keys("C-c")
+    terminal.ended(0)
+
+
+def test_ctrl_d_leaves_on_an_empty_line_only(terminal: Terminal, url: str) -> None:
+    terminal.start("--url", url)
+    terminal.see(r"^note> Connected")
+    terminal.text("ab")
+    terminal.keys("C-a", "C-d")
+    terminal.see(r"^you> b$")
+    terminal.keys("C-d", "C-d")
+    terminal.ended(0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_restores_the_terminal(
+    terminal: Terminal, url: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    program = "import os; print(os.getpid(), file=open('pid', 'w')); " + MAIN
+    terminal.start("--url", url, program=["-c", program])
+    terminal.see(r"^note> Connected")
+    terminal.text("a draft")
+    terminal.see(r"^you> a draft")
+    os.kill(int((tmp_path / "pid").read_text()), number)
+    screen = terminal.ended(128 + number)
+    assert "gemini-live-trio: Stopped by" in screen
+
+
+def test_a_server_that_dies_is_told_and_restores_the_terminal(terminal: Terminal) -> None:
+    service = Service("--voice", "tone")
+    terminal.start("--url", service.url, "--retries", "1")
+    terminal.see(r"^note> Connected")
+    terminal.type("Tell me a story")
+    terminal.see(r"^model> Once upon")
+    service.kill()
+    screen = terminal.ended(1)
+    assert "note> The connection ended" in screen
+    assert "gemini-live-trio: The session could not be brought back in 1 attempt" in screen
+
+
+def test_ctrl_c_before_there_is_a_prompt(terminal: Terminal) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        terminal.start("--url", f"ws://127.0.0.1:{deaf.getsockname()[1]}")
+        terminal.see(r"^note> Connecting")
+        terminal.keys("C-c")
+        assert "gemini-live-trio: Stopped by Ctrl-C." in terminal.ended(130)
+
+
+def test_narrow_and_resized_terminals(terminal: Terminal, url: str) -> None:
+    terminal.resize(40, 20)
+    terminal.start("--url", url)
+    terminal.see(r"^note> Connected")
+    terminal.type("Tell me a story")
+    terminal.see(r"^you> Tell me a story\nmodel> Once upon a time there was a\n       small")
+    terminal.resize(100, 30)
+    terminal.text("typed after the resize")
+    terminal.see(r"^you> typed after the resize$")
+    terminal.keys("C-u", "C-d")
+    terminal.ended(0)
+
+
+def test_colours_and_none(terminal: Terminal, url: str) -> None:
+    for unwanted in (False, True):
+        if unwanted:
+            terminal.type("export NO_COLOR=1")
+        terminal.start("--url", url)
+        terminal.see(r"^note> Connected")
+        coloured = re.search("\x1b\\[[0-9;]*[39][0-7]m", terminal.screen("-e"))
+        assert bool(coloured) is not unwanted
+        terminal.keys("C-d")
+        terminal.ended(0)
+
+
+@pytest.mark.parametrize("way", ["dumb", "missing"])
+def test_without_a_prompt_it_is_still_a_conversation(
+    terminal: Terminal, url: str, way: str
+) -> None:
+    if way == "dumb":
+        terminal.type("export TERM=dumb")
+        terminal.start("--url", url)
+    else:
+        program = "import sys; sys.modules['prompt_toolkit'] = None; " + MAIN
+        terminal.start("--url", url, program=["-c", program])
+    screen = terminal.see(r"^note> Connected")
+    assert ('pip install "gemini-live-trio[repl]"' in screen.replace("\n", "")) is (
+        way == "missing"
+    )
+    terminal.type("repeat after me: plain")
+    terminal.see(r"^model> .*plain")
+    terminal.keys("C-c")
+    terminal.see(r"^note> Press Ctrl-C again")
+    terminal.type("repeat after me: again")
+    terminal.see(r"^model> .*again")
+    if way == "dumb":
+        terminal.keys("C-c")
+        terminal.see(r"(Press Ctrl-C again(.|\n)*){2}")
+        terminal.keys("C-c")
+    else:
+        terminal.keys("C-d")
+    terminal.ended(0)

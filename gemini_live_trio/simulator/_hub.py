@@ -59,7 +59,7 @@ class FrameLog(Sequence[ClientFrame]):
         self._most_bytes = most_bytes
         self._bytes = 0
         self._frames: deque[ClientFrame] = deque()
-        self.dropped = 0
+        self.dropped: int = 0
 
     def append(self, frame: ClientFrame) -> None:
         """Note one frame."""

@@ -38,7 +38,7 @@ class GatedStream(trio.abc.Stream):
         self._gate.set()
         self._held = b""
         self._closed = False
-        self.ended = trio.Event()
+        self.ended: trio.Event = trio.Event()
 
     @property
     def frozen(self) -> bool:

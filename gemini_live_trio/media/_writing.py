@@ -28,7 +28,7 @@ class WavWriter:
     """
 
     def __init__(self, path: Path, raw: BinaryIO) -> None:
-        self.seconds = 0.0
+        self.seconds: float = 0.0
         self._path = path
         self._raw = raw
         self._file = wave.open(raw, "wb")  # noqa: SIM115 - closed by _finish

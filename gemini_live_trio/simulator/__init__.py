@@ -12,6 +12,7 @@ does, what it refuses, and how to make it fail.
 from ._connection import ServerConnection as ServerConnection
 from ._hub import ClientFrame as ClientFrame
 from ._hub import FrameLog as FrameLog
+from ._ledger import Consumed as Consumed
 from ._mind import DefaultMind as DefaultMind
 from ._mind import Mind as Mind
 from ._mind import Reply as Reply
@@ -21,12 +22,15 @@ from ._profiles import Profile as Profile
 from ._server import MemoryConnector as MemoryConnector
 from ._server import Simulator as Simulator
 from ._server import open_simulator as open_simulator
+from ._sessions import Conversation as Conversation
 from ._sessions import Turn as Turn
 from ._socket import Ending as Ending
 
 __all__ = [
     "PROFILES",
     "ClientFrame",
+    "Consumed",
+    "Conversation",
     "DefaultMind",
     "Ending",
     "FrameLog",

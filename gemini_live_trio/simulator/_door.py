@@ -13,9 +13,9 @@ import trio
 import trio_websocket
 from wsproto.utilities import ProtocolError
 
-from ._connection import serve_client
 from ._hub import Hub
 from ._rules import open_door
+from ._service import serve_client
 from ._socket import CLOSE_TIMEOUT, Socket
 from ._stream import GatedStream
 
@@ -54,6 +54,7 @@ class Doorkeeper:
                 return
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_abort_when_cancelled, stream)
+                nursery.start_soon(stream.send_late)
                 try:
                     await self._serve_websocket(nursery, stream)
                 except Exception as error:  # noqa: BLE001 (raised again below)
@@ -63,7 +64,7 @@ class Doorkeeper:
             log.info("a client broke the WebSocket protocol: %r", group.exceptions[0])
         finally:
             self.streams.discard(stream)
-            await trio.aclose_forcefully(stream)
+            await stream.let_go()
         if fault is not None:
             raise fault
 
@@ -75,6 +76,8 @@ class Doorkeeper:
             door = open_door(request.path, request.headers)
             if self.hub.upgrade_faults:
                 refusal = self.hub.upgrade_faults.popleft()
+                if refusal.status is None:
+                    return
                 await _reject(request, refusal.status, refusal.body)
                 return
             if door is None:
@@ -90,8 +93,12 @@ class Doorkeeper:
             return
         socket = Socket(websocket, stream)
         await serve_client(self.hub, socket, door)
-        if socket.ending is not None and socket.ending.code == 1009:
-            await _linger(stream)
+        if stream.held_open:
+            await stream.linger()
+        elif socket.ending is not None and socket.ending.code == 1009:
+            # Closing with unread input would wipe our close frame off the wire.
+            with trio.move_on_after(CLOSE_TIMEOUT):
+                await stream.linger()
 
 
 async def _get_request(
@@ -127,17 +134,7 @@ async def _abort_when_cancelled(stream: GatedStream) -> None:
     try:
         await trio.sleep_forever()
     finally:
-        await trio.aclose_forcefully(stream)
-
-
-async def _linger(stream: GatedStream) -> None:
-    """Read on for a moment: closing with unread input would wipe our close frame off the wire."""
-    with trio.move_on_after(CLOSE_TIMEOUT):
-        try:
-            while await stream.receive_some(RECEIVE_BYTES):
-                pass
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
+        await stream.let_go()
 
 
 def http_error(status: int, message: str) -> bytes:

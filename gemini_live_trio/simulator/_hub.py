@@ -12,7 +12,7 @@ import trio
 from .. import codec, wire
 from ..errors import DecodeError
 from ._dialogue import Manner
-from ._sessions import SessionStore
+from ._sessions import Conversation, Session, SessionStore
 
 if TYPE_CHECKING:
     from ._connection import ServerConnection
@@ -22,6 +22,7 @@ __all__ = ["ClientFrame", "FrameLog", "Hub", "Settings", "UpgradeFault"]
 MOST_FRAMES: Final = 100_000
 MOST_SETUPS: Final = 1_000
 MOST_ARRIVALS: Final = 256
+MOST_CONVERSATIONS: Final = 1_000
 _FRAME_OVERHEAD: Final = 200
 
 
@@ -96,14 +97,17 @@ class Settings:
     connection_limit: float | None = None
     go_away_lead: float = 50.0
     resume_lock: bool = True
+    resume_restores: Literal["latest", "handle"] | None = None
+    handle_every: int | None = None
+    setup_is_counted: bool = False
 
 
 @attrs.frozen
 class UpgradeFault:
-    """The next upgrade is answered with plain HTTP."""
+    """The next upgrade is answered with plain HTTP; without a status, with nothing."""
 
-    status: int
-    body: bytes
+    status: int | None
+    body: bytes = b""
 
 
 @attrs.frozen
@@ -113,6 +117,25 @@ class SetupRefusal:
     code: int
     reason: str
     only_resumes: bool = False
+    for_ever: bool = False
+
+
+@attrs.frozen
+class SetupAnswer:
+    """Something else is said before ``setupComplete``, or instead of it."""
+
+    message: wire.LiveServerMessage
+    then_complete: bool
+
+
+@attrs.frozen
+class SetupDrop:
+    """A setup is answered with the end of the connection."""
+
+
+@attrs.frozen
+class EmptyResume:
+    """A handle is taken, but brings nothing back."""
 
 
 @attrs.frozen
@@ -127,7 +150,15 @@ class SetupDelay:
     seconds: float
 
 
-SetupFault: TypeAlias = SetupRefusal | SetupSilence | SetupDelay
+SetupFault: TypeAlias = (
+    SetupRefusal | SetupSilence | SetupDelay | SetupAnswer | SetupDrop | EmptyResume
+)
+
+
+def _spares_fresh(fault: SetupFault) -> bool:
+    return isinstance(fault, EmptyResume) or (
+        isinstance(fault, SetupRefusal) and fault.only_resumes
+    )
 
 
 @attrs.define
@@ -143,6 +174,10 @@ class Hub:
     setup_faults: deque[SetupFault] = attrs.field(factory=deque)
     accepting: bool = True
     count: int = 0
+    conversations: deque[Conversation] = attrs.field(
+        factory=lambda: deque(maxlen=MOST_CONVERSATIONS)
+    )
+    conversation_count: int = 0
     _arrivals: deque[ServerConnection] = attrs.field(
         factory=lambda: deque(maxlen=MOST_ARRIVALS), init=False
     )
@@ -153,6 +188,13 @@ class Hub:
         self.count += 1
         return self.count
 
+    def begin_session(self, model: str) -> Session:
+        """Begin a conversation."""
+        self.conversation_count += 1
+        session = Session(model, self.conversation_count)
+        self.conversations.append(Conversation(session))
+        return session
+
     def note_setup(self, setup: wire.LiveClientSetup) -> None:
         """Keep a setup that arrived, whatever becomes of it."""
         self.setups.append(setup)
@@ -161,8 +203,9 @@ class Hub:
     def take_setup_fault(self, *, resumes: bool) -> SetupFault | None:
         """Take the next fault planned for a setup of this kind."""
         for fault in self.setup_faults:
-            if resumes or not (isinstance(fault, SetupRefusal) and fault.only_resumes):
-                self.setup_faults.remove(fault)
+            if resumes or not _spares_fresh(fault):
+                if not (isinstance(fault, SetupRefusal) and fault.for_ever):
+                    self.setup_faults.remove(fault)
                 return fault
         return None
 

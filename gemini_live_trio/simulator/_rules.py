@@ -63,24 +63,40 @@ class Door:
     """What the upgrade request asked for.
 
     Attributes:
-      version: ``v1``, ``v1beta`` or ``v1alpha``.
-      key: The API key, or ``None``.
+      version: ``v1``, ``v1beta`` or ``v1alpha``; on Vertex AI ``v1`` or ``v1beta1``.
+      key: The API key, or on Vertex AI the access token; ``None`` if there was none.
+      vertex: Whether it is Vertex AI's door.
     """
 
     version: str
     key: str | None = attrs.field(repr=False)
+    vertex: bool = False
 
 
 _PATH: Final = re.compile(
     r"/+ws/+google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)"
     r"\.GenerativeService\.BidiGenerateContent/*"
 )
+_VERTEX_PATH: Final = re.compile(
+    r"/+ws/+google\.cloud\.aiplatform\.(v1|v1beta1)\.LlmBidiService/+BidiGenerateContent/*"
+)
+_VERTEX_MODEL: Final = re.compile(
+    r"projects/[^/]+/locations/[^/]+/publishers/google/models/([^/]+)"
+)
 
 
 def open_door(target: str, headers: Sequence[tuple[bytes, bytes]]) -> Door | None:
     """Read the request line and the headers; ``None`` for a path that leads nowhere."""
     url = urlsplit(target)
-    path = _PATH.fullmatch("/" + target.split("?", 1)[0].lstrip("/"))
+    place = "/" + target.split("?", 1)[0].lstrip("/")
+    if vertex := _VERTEX_PATH.fullmatch(place):
+        tokens = [
+            value.decode("latin-1").removeprefix("Bearer ")
+            for name, value in headers
+            if name.lower() == b"authorization"
+        ]
+        return Door(vertex.group(1), tokens[0] if tokens else None, vertex=True)
+    path = _PATH.fullmatch(place)
     if path is None:
         return None
     keys = parse_qs(url.query).get("key", [])
@@ -227,10 +243,13 @@ def check_setup(setup: wire.LiveClientSetup, door: Door) -> Profile:
     Raises:
       Refused: the model is unknown, or something in it is not for this model or backend.
     """
-    _check_backend(setup)
+    if not door.vertex:
+        _check_backend(setup)
     if not setup.model:
         raise Refused(_INVALID, CATCH_ALL, "setup names no model")
-    profile = profile_of(setup.model)
+    profile = _find_profile(setup.model, door)
+    if profile is None and door.vertex:
+        raise Refused(_POLICY, f"Publisher Model `{setup.model}` was not found.")
     if profile is None:
         raise Refused(
             _POLICY,
@@ -252,6 +271,13 @@ def check_setup(setup: wire.LiveClientSetup, door: Door) -> Profile:
     ):
         raise Refused(_INVALID, CATCH_ALL, f"{setup.model} can't turn proactive audio off")
     return profile
+
+
+def _find_profile(model: str, door: Door) -> Profile | None:
+    if not door.vertex:
+        return profile_of(model)
+    place = _VERTEX_MODEL.fullmatch(model)
+    return profile_of(f"models/{place.group(1)}") if place else None
 
 
 def modality_of(setup: wire.LiveClientSetup, profile: Profile) -> wire.Modality:

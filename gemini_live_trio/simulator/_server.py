@@ -16,15 +16,19 @@ from ._connection import ServerConnection
 from ._dialogue import Manner
 from ._door import Doorkeeper, http_error
 from ._hub import (
+    EmptyResume,
     FrameLog,
     Hub,
     Settings,
+    SetupAnswer,
     SetupDelay,
+    SetupDrop,
     SetupRefusal,
     SetupSilence,
     UpgradeFault,
 )
 from ._mind import DefaultMind, Mind
+from ._sessions import Conversation
 from ._stream import bounded_pair
 from ._voice import VoiceName, choose_voice
 
@@ -87,6 +91,11 @@ class Simulator:
         """The connections that finished their setup and are still open."""
         return tuple(self._hub.connections)
 
+    @property
+    def conversations(self) -> Sequence[Conversation]:
+        """Every conversation that was begun, oldest first; the last thousand."""
+        return tuple(self._hub.conversations)
+
     async def accept(self) -> ServerConnection:
         """Wait for the next connection that finished its setup."""
         return await self._hub.accept()
@@ -98,7 +107,7 @@ class Simulator:
         code: int = 1011,
         reason: str = "Internal error encountered.",
         *,
-        times: int = 1,
+        times: int | None = 1,
         only_resumes: bool = False,
     ) -> None:
         """Answer the next setups with a close frame.
@@ -106,10 +115,31 @@ class Simulator:
         Args:
           code: The close code.
           reason: The close reason.
-          times: How many.
+          times: How many; ``None`` for all, until ``clear_faults``.
           only_resumes: Whether setups without a handle pass.
         """
-        self._hub.setup_faults.extend([SetupRefusal(code, reason, only_resumes)] * times)
+        refusal = SetupRefusal(code, reason, only_resumes, for_ever=times is None)
+        self._hub.setup_faults.extend([refusal] * (1 if times is None else times))
+
+    def empty_next_resume(self, *, times: int = 1) -> None:
+        """Take the next handles, but bring nothing back with them: the history is gone."""
+        self._hub.setup_faults.extend([EmptyResume()] * times)
+
+    def answer_next_setup(
+        self, message: wire.LiveServerMessage, *, then_complete: bool = False, times: int = 1
+    ) -> None:
+        """Say something else first than ``setupComplete``.
+
+        Args:
+          message: What to say.
+          then_complete: Whether ``setupComplete`` follows after all.
+          times: How many setups are answered so.
+        """
+        self._hub.setup_faults.extend([SetupAnswer(message, then_complete)] * times)
+
+    def drop_next_setup(self, *, times: int = 1) -> None:
+        """Read the next setups, and end the connection without a close frame."""
+        self._hub.setup_faults.extend([SetupDrop()] * times)
 
     def ignore_next_setup(self, *, times: int = 1) -> None:
         """Never answer the next setups; the connections stay open."""
@@ -132,6 +162,15 @@ class Simulator:
         text = http_error(status, "The service is currently unavailable.") if body is None else body
         self._hub.upgrade_faults.extend([UpgradeFault(status, text)] * times)
 
+    def drop_next_upgrade(self, *, times: int = 1) -> None:
+        """Read the next upgrade requests, and close TCP without an answer."""
+        self._hub.upgrade_faults.extend([UpgradeFault(None)] * times)
+
+    def clear_faults(self) -> None:
+        """Forget what was planned for coming upgrades and setups."""
+        self._hub.upgrade_faults.clear()
+        self._hub.setup_faults.clear()
+
     # --- What goes wrong now ---
 
     async def go_away(self, time_left: float = 50.0) -> None:
@@ -145,7 +184,7 @@ class Simulator:
         for connection in self.connections:
             await connection.drop()
         for stream in tuple(self._door.streams):
-            await trio.aclose_forcefully(stream)
+            await stream.let_go()
 
     def forget_sessions(self) -> None:
         """Forget every handle, as a restarted service does."""
@@ -203,6 +242,9 @@ async def open_simulator(
     connection_limit: float | None = None,
     go_away_lead: float = 50.0,
     resume_lock: bool = True,
+    resume_restores: Literal["latest", "handle"] | None = None,
+    handle_every: int | None = None,
+    setup_is_counted: bool = False,
     record_bytes: int = 64 * 2**20,
 ) -> AsyncIterator[Simulator]:
     """Run a simulator of the Gemini Live service for the length of a block.
@@ -225,15 +267,24 @@ async def open_simulator(
       go_away_lead: Seconds between that ``goAway`` and the end.
       resume_lock: Whether resuming is refused while the old connection is open, and on 3.8 for
         a moment after an idle one has ended, as the service does.
+      resume_restores: What a handle brings back: the ``"latest"`` state, or that at the time of
+        the ``"handle"``; by default what the model does. With transparent resumption it is always
+        that of the handle.
+      handle_every: Send a new handle after so many messages of the client, outside of answers.
+        By default only as the model does, and with transparent resumption after ten.
+      setup_is_counted: Whether ``lastConsumedClientMessageIndex`` counts ``setup``; nobody has
+        published whether the service does.
       record_bytes: How much of what clients send is kept in ``Simulator.received``.
 
     Raises:
       OSError: it can't listen there.
-      ValueError: the voice can't be had.
+      ValueError: the voice can't be had, or ``handle_every`` is less than 1.
 
     The block's own exception leaves as it is. A fault inside the simulator cancels the block and
     is raised from it as a group.
     """
+    if handle_every is not None and handle_every < 1:
+        raise ValueError(f"handle_every counts messages, from 1; {handle_every} is none")
     chosen: Mind | None = DefaultMind(seed) if mind == "rules" else mind
     manner = Manner(
         mind=chosen,
@@ -248,6 +299,9 @@ async def open_simulator(
         connection_limit=connection_limit,
         go_away_lead=go_away_lead,
         resume_lock=resume_lock,
+        resume_restores=resume_restores,
+        handle_every=handle_every,
+        setup_is_counted=setup_is_counted,
     )
     door = Doorkeeper(Hub(settings, FrameLog(record_bytes)))
     listeners = [] if port is None else await trio.open_tcp_listeners(port, host=host)

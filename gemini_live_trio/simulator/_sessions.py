@@ -1,22 +1,36 @@
 """What outlives a connection: the conversation, and the handles it can be taken up with.
 
-A session's history is an immutable tuple, so a handle that stands for one moment simply keeps that
-tuple. Everything is bounded: turns in a session, characters in a turn, handles in the store.
+A session has a ``State``, whose parts don't change but are exchanged, so a handle that stands for
+one moment simply keeps a copy of it. Only what is being heard just then has insides that move, and
+is copied deep. Everything is bounded: turns in a session, characters in a turn, handles in the
+store.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import attrs
 
 from .. import wire
+from ._ears import Ears
+from ._ledger import EMPTY_LEDGER, Consumed, Ledger
 
-__all__ = ["Session", "SessionStore", "Turn", "usage_of"]
+__all__ = [
+    "Conversation",
+    "Hearing",
+    "Prompt",
+    "Session",
+    "SessionStore",
+    "State",
+    "Turn",
+    "usage_of",
+]
 
 MOST_TURNS: Final = 200
 MOST_CHARACTERS: Final = 20_000
@@ -66,30 +80,130 @@ class Turn:
         return len(self.images) * _IMAGE_TOKENS
 
 
-@attrs.define(eq=False)
-class Session:
-    """One conversation, over however many connections."""
+@attrs.frozen(eq=False)
+class Prompt:
+    """Something to remember, and maybe to answer.
 
-    model: str
+    Attributes:
+      epoch: What it was asked under; an interruption since then has overtaken it.
+      turns: What was said.
+      answer: Whether it wants an answer.
+      echo: The sound of it, for the voice that repeats it.
+    """
+
+    epoch: int
+    turns: tuple[Turn, ...]
+    answer: bool = True
+    echo: bytes = attrs.field(default=b"", repr=False)
+
+
+@attrs.define(eq=False)
+class Hearing:
+    """What has come in of an utterance that isn't over."""
+
+    ears: Ears | None = None
+    rate_free: bool = True
+    """No sound has come on this connection yet, so any rate will do."""
+    marked: bool = False
+    marked_anything: bool = False
+    typed: list[str] = attrs.field(factory=list)
+    seen: list[str] = attrs.field(factory=list)
+
+
+@attrs.define(eq=False)
+class State:
+    """Where a conversation stands."""
+
     instruction: str = ""
     history: tuple[Turn, ...] = ()
     audio_seconds: float = 0.0
     """How much audio the client has sent, over all connections."""
-    attached: int = 0
-    """How many connections hold it now; more than one only where the lock is off."""
-    quiet_until: float = -math.inf
-    """Resuming before this time is refused."""
-    ended_at: float = math.inf
+    waiting: tuple[Prompt, ...] = ()
+    """What was asked and isn't in the history yet."""
+    asked: Prompt | None = None
+    """What is being answered; the history has it already."""
+    epoch: int = 0
+    """How often something was interrupted."""
+    calls: Mapping[str, str] = attrs.field(factory=dict)
+    """Tool calls without an answer: their ids and names."""
+    hearing: Hearing = attrs.field(factory=Hearing)
+    ledger: Ledger = EMPTY_LEDGER
+
+    def copied(self) -> State:
+        """Return one that no later change reaches."""
+        return attrs.evolve(self, hearing=copy.deepcopy(self.hearing))
 
     def add(self, *turns: Turn) -> None:
         """Append to the history; the oldest turns make room."""
         self.history = (*self.history, *turns)[-MOST_TURNS:]
 
 
+@attrs.define(eq=False)
+class Session:
+    """One conversation, over however many connections."""
+
+    model: str
+    number: int = 1
+    state: State = attrs.field(factory=State)
+    attached: int = 0
+    """How many connections hold it now; more than one only where the lock is off."""
+    quiet_until: float = -math.inf
+    """Resuming before this time is refused."""
+    ended_at: float = math.inf
+
+
+class Conversation:
+    """The service's books on one conversation, over all its connections; they go on changing.
+
+    A resume that brings back an earlier moment takes out what came after it, so this is always
+    what the service really has. ``Simulator.conversations`` and ``ServerConnection.conversation``
+    give it.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __repr__(self) -> str:
+        return f"<Conversation {self.number}, {len(self.consumed)} messages>"
+
+    @property
+    def number(self) -> int:
+        """From 1, in the order in which conversations began."""
+        return self._session.number
+
+    @property
+    def model(self) -> str:
+        """With whom."""
+        return self._session.model
+
+    @property
+    def history(self) -> Sequence[Turn]:
+        """What both sides said; an utterance that isn't over isn't in it."""
+        return self._session.state.history
+
+    @property
+    def consumed(self) -> Sequence[Consumed]:
+        """The client's messages that it consists of, without ``setup``, in the order taken.
+
+        At most the last 100,000.
+        """
+        return tuple(self._session.state.ledger)
+
+    @property
+    def audio_seconds(self) -> float:
+        """How much of the client's audio it has got."""
+        return self._session.state.audio_seconds
+
+    @property
+    def open_calls(self) -> Sequence[str]:
+        """The ids of the tool calls that wait for their answers."""
+        return tuple(self._session.state.calls)
+
+
 @attrs.frozen
 class _Kept:
     session: Session
-    history: tuple[Turn, ...] | None
+    state: State | None
 
 
 @attrs.define
@@ -104,17 +218,17 @@ class SessionStore:
 
         Args:
           session: What it will bring back.
-          snapshot: Whether it brings back the history as it is now, instead of the latest.
+          snapshot: Whether it brings back the state as it is now, instead of the latest.
           handle: Its text; a fresh UUID by default, as the service uses.
         """
         handle = str(uuid.uuid4()) if handle is None else handle
-        self._kept[handle] = _Kept(session, session.history if snapshot else None)
+        self._kept[handle] = _Kept(session, session.state.copied() if snapshot else None)
         while len(self._kept) > MOST_HANDLES:
             self._kept.popitem(last=False)
         return handle
 
-    def find(self, handle: str) -> tuple[Session, tuple[Turn, ...]] | None:
-        """Look a handle up: its session, and the history it stands for."""
+    def find(self, handle: str) -> tuple[Session, State] | None:
+        """Look a handle up: its session, and the state that it stands for."""
         kept = self._kept.get(handle)
         if kept is None:
             return None
@@ -122,7 +236,7 @@ class SessionStore:
         if not session.attached and self.now() > session.ended_at + HANDLE_SECONDS:
             del self._kept[handle]
             return None
-        return session, session.history if kept.history is None else kept.history
+        return session, session.state if kept.state is None else kept.state.copied()
 
     def forget(self) -> None:
         """Forget every handle, as a restarted service does."""

@@ -104,10 +104,17 @@ class Socket:
             await self.drop(f"nothing was read for {SEND_TIMEOUT:g} s")
             raise ConnectionEnded("the client doesn't read")
 
-    async def close(self, code: int, reason: str = "", *, why: str = "") -> None:
-        """Send a close frame, wait up to two seconds for the answer, and end the connection."""
+    async def close(
+        self, code: int, reason: str = "", *, why: str = "", hold_open: bool = False
+    ) -> None:
+        """Send a close frame, wait up to two seconds for the answer, and end the connection.
+
+        With ``hold_open`` the stream under it stays open until the client closes it.
+        """
         reason = cut_reason(reason)
         if self.ending is None:
+            if hold_open:
+                self._stream.hold_open()
             self.ending = Ending("server", code, reason, why)
             with trio.move_on_after(CLOSE_TIMEOUT, shield=True):
                 await self._websocket.aclose(code, reason)
@@ -117,15 +124,21 @@ class Socket:
         """End the connection without a close frame, as a failing network does."""
         if self.ending is None:
             self.ending = Ending("nobody", 1006, why=why)
-        await trio.aclose_forcefully(self._stream)
+        if self._stream.vanished:
+            await trio.aclose_forcefully(self._stream)
+        else:
+            await self._stream.let_go()
 
-    def freeze(self) -> None:
-        """Neither read nor write nor answer pings until ``thaw``; the connection stays open."""
-        self._stream.freeze()
+    async def reset(self) -> None:
+        """End the connection with a TCP reset."""
+        if self.ending is None:
+            self.ending = Ending("nobody", 1006, why="reset on request")
+        await self._stream.reset()
 
-    def thaw(self) -> None:
-        """Go on after ``freeze``."""
-        self._stream.thaw()
+    @property
+    def stream(self) -> GatedStream:
+        """What carries it."""
+        return self._stream
 
     def _ended(self) -> ConnectionEnded:
         if self.ending is None:

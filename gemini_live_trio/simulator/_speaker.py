@@ -55,6 +55,7 @@ class Speaker:
         self._begun: float | None = None
         self._said: list[str] = []
         self._seconds = 0.0
+        self._usage: wire.UsageMetadata | None = None
 
     async def deliver(self, reply: Reply) -> None:
         """Send the whole answer; takes as long as it would take to play.
@@ -78,6 +79,8 @@ class Speaker:
 
     async def cut_short(self) -> None:
         """End the turn after it was interrupted."""
+        if self._usage is None:
+            self._commit(done=True)
         await self._send(content(interrupted=True))
         await self._close(wire.InteractionStatus.IDLE if self._profile.preamble else None)
 
@@ -134,15 +137,24 @@ class Speaker:
             yield pcm[start:end], "".join(said)
 
     async def _finish(self, status: wire.InteractionStatus | None) -> None:
+        # Wholly made, it is part of the conversation, even if its connection ends here.
+        self._commit(done=status is not wire.InteractionStatus.IN_PROGRESS)
         await self._send(content(generation_complete=True))
         if self._begun is not None:
             await trio.sleep_until(self._begun + self._seconds * self._pace)
         await self._close(status)
 
-    async def _close(self, status: wire.InteractionStatus | None) -> None:
+    def _commit(self, *, done: bool) -> None:
+        """Put what was said into the conversation; ``done``: it needn't be said again."""
+        state = self._session.state
         answer = Turn(role="model", text="".join(self._said), audio_seconds=self._seconds)
-        usage = usage_of(self._session.history, answer)
+        self._usage = usage_of(state.history, answer)
         if answer.text or answer.audio_seconds:
-            self._session.add(answer)
+            state.add(answer)
+        if done:
+            state.asked = None
+
+    async def _close(self, status: wire.InteractionStatus | None) -> None:
+        usage, self._usage = self._usage, None
         self._begun, self._said, self._seconds = None, [], 0.0
         await self._send(content(turn_complete=True, usage=usage, status=status))

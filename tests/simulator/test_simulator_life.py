@@ -132,7 +132,12 @@ async def test_a_session_cut_off_in_an_answer_is_not(autojump_clock: MockClock) 
             await client.until("modelTurn")
             await (await simulator.accept()).drop()
             assert (await client.closed()).code == 1006
-        assert "Tell me a story." in str(await resume(simulator, handle))
+        async with dial(simulator) as client:
+            await client.set_up(**{**RESUMABLE, "sessionResumption": {"handle": handle}})
+            # The answer that was cut off is given again, without being asked for.
+            assert spoken(await client.until("turnComplete")).startswith("Once upon a time")
+            answer = spoken(await client.say("What did I say?"))
+            assert "Tell me a story." in answer
 
 
 async def test_the_lock_can_be_turned_off(autojump_clock: MockClock) -> None:

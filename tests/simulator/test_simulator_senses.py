@@ -20,7 +20,7 @@ from gemini_live_trio.simulator._ears import Ears, SpeechEnded, SpeechGoesOn, Sp
 from gemini_live_trio.simulator._eyes import describe_image
 from gemini_live_trio.simulator._frames import fragments, phrases
 from gemini_live_trio.simulator._resample import resample
-from gemini_live_trio.simulator._sessions import MOST_TURNS, Session
+from gemini_live_trio.simulator._sessions import MOST_TURNS, State
 from gemini_live_trio.simulator._stream import PIPE_BYTES, GatedStream, bounded_pair
 from gemini_live_trio.simulator._voice import ToneVoice, sentences
 
@@ -258,11 +258,11 @@ def test_there_is_an_answer_to_everything(said: list[str]) -> None:
 
 
 def test_a_history_is_bounded() -> None:
-    session = Session("models/x")
+    state = State()
     for number in range(MOST_TURNS + 50):
-        session.add(Turn(role="user", text=str(number)))
-    assert len(session.history) == MOST_TURNS
-    assert session.history[-1].text == str(MOST_TURNS + 49)
+        state.add(Turn(role="user", text=str(number)))
+    assert len(state.history) == MOST_TURNS
+    assert state.history[-1].text == str(MOST_TURNS + 49)
     assert len(Turn(role="user", text="x" * 10**6).text) <= 20_000
     assert Turn(role="user", text="\ud800").text == "?"
 

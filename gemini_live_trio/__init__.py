@@ -20,10 +20,15 @@ from . import wire as wire
 from ._auth import ApiKey as ApiKey
 from ._endpoint import GeminiApi as GeminiApi
 from ._endpoint import Target as Target
+from ._session import Fate as Fate
 from ._session import LiveSession as LiveSession
+from ._session import Receipt as Receipt
+from ._session import Resumption as Resumption
+from ._session import Status as Status
 from ._session import open_session as open_session
 from ._transport import Connector as Connector
 from ._transport import TcpConnector as TcpConnector
+from .config import Liveness as Liveness
 from .config import ReconnectPolicy as ReconnectPolicy
 from .config import SessionConfig as SessionConfig
 

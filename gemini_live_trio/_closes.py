@@ -69,6 +69,8 @@ class Rule:
     phases: Sequence[Phase] = tuple(Phase)
     drops_handle: bool = False
     """The handle used for this ``setup`` must not be used again."""
+    blames_input: bool = False
+    """Something that was sent may be the cause, so nothing is sent again, and it is tried once."""
 
     def fits(self, close: Close, phase: Phase) -> bool:
         """Tell whether this row speaks of that close."""
@@ -80,43 +82,64 @@ class Rule:
 
 
 _RESUME = (Phase.RESUME,)
+_SESSION = (Phase.SESSION,)
 _RECONNECT = (Phase.RESUME, Phase.FRESH)
+_ANEW = (Phase.FIRST, Phase.FRESH)
+_BEGINNING = (Phase.FIRST, Phase.RESUME, Phase.FRESH)
+
 _KEY = "Check the API key: it must be a valid Gemini API key, with the API enabled."
-_FIELD = "Mend the setup: the service doesn't know the field that it names."
-_MODALITY = "Choose a response modality, voice and language that the model supports."
+_FIELD = "Mend the setup: the service doesn't know the field or value that it names."
 _MODEL = "Choose a Live model that this key, API version and region can use."
 _QUOTA = "Wait, or raise the quota or the spending limit of the project."
 _AGAIN = "Try again; if it keeps happening, the service has a problem of its own."
 _HANDLE = "The conversation can't be resumed with this handle; a fresh session starts."
+_INPUT = "Something that was sent doesn't suit the model or the API version."
+_ALLOWED = "The model, the API version or the key doesn't allow what was asked."
+_MODALITY = "Choose the response modality, voice and language that the model supports."
+
+
+def _same(cause: str, advice: str, *prefixes: str) -> tuple[Rule, ...]:
+    """Rows that no retry mends, told apart by their words alone."""
+    return tuple(Rule(cause, False, advice, prefix=prefix) for prefix in prefixes)
+
 
 CLOSES: Sequence[Rule] = (
     # Credentials, project and region: no retry will mend them.
-    Rule("bad_key", False, _KEY, prefix="API key not valid"),
-    Rule("bad_key", False, _KEY, prefix="API key not found"),
-    Rule("bad_key", False, _KEY, prefix="API key expired"),
-    Rule("no_credentials", False, _KEY, prefix="Method doesn't allow unregistered callers"),
-    Rule("api_disabled", False, _KEY, prefix="Generative Language API has not been used"),
-    Rule("denied", False, _KEY, prefix="Your project has been denied access"),
-    Rule("region", False, "Use the service from a supported region.", prefix="User location is"),
+    *_same("bad_key", _KEY, "API key not valid", "API key not found", "API key expired"),
+    *_same("no_credentials", _KEY, "Method doesn't allow unregistered callers"),
+    *_same("api_disabled", _KEY, "Generative Language API has not been used"),
+    *_same("denied", _KEY, "Your project has been denied access"),
+    *_same("region", "Use the service from a supported region.", "User location is not supported"),
     # Handles: the session exists no more, or not for this setup.
     Rule("stale_handle", True, _HANDLE, prefix="BidiGenerateContent session", drops_handle=True),
     Rule("stale_handle", True, _HANDLE, 1007, phases=_RESUME, drops_handle=True),
     Rule("stale_handle", True, _HANDLE, 1008, phases=_RESUME, drops_handle=True),
-    # Setup that can't work.
-    Rule("unknown_field", False, _FIELD, prefix="Invalid JSON payload received. Unknown name"),
-    Rule("modality", False, _MODALITY, prefix="Cannot extract voices"),
-    Rule("modality", False, _MODALITY, prefix="The requested combination of response modalities"),
-    Rule("unknown_model", False, _MODEL, 1008, "models/"),
-    Rule("unknown_model", False, _MODEL, 1008, "Publisher Model"),
-    Rule("unknown_model", False, _MODEL, 1008, "model not found"),
-    Rule(
-        "unknown_model",
-        False,
-        _MODEL,
-        1008,
-        "Requested entity was not found",
-        (Phase.FIRST, Phase.FRESH),
+    # Setup or input that can't work, whatever the phase.
+    *_same(
+        "unknown_field", _FIELD, "Invalid JSON payload received", "Unknown name", "Invalid value"
     ),
+    *_same("unknown_model", _MODEL, "models/", "Publisher Model", "model not found", "gemini-"),
+    *_same(
+        "modality",
+        _MODALITY,
+        "Cannot extract voices",
+        "The requested combination of response modalities",
+        "Unsupported language code",
+        "The audio content type",
+    ),
+    *_same("order", "Send one setup, first, and wait for its answer.", "setup must be the first"),
+    *_same(
+        "activity_marks",
+        "Turn automatic activity detection off, or send no activity marks.",
+        "Explicit activity control is not supported",
+    ),
+    *_same(
+        "media_chunks", "Use audio, video or text.", "realtime_input.media_chunks is deprecated"
+    ),
+    *_same(
+        "audio_format", "Send 16-bit mono PCM of one rate.", "Sample rate changed", "error when"
+    ),
+    Rule("unknown_model", False, _MODEL, 1008, "Requested entity was not found", _ANEW),
     # Limits of money and number. On a reconnect it may be our own session, not yet released.
     *(
         Rule("quota", phase in _RECONNECT, _QUOTA, prefix=prefix, phases=(phase,))
@@ -128,24 +151,19 @@ CLOSES: Sequence[Rule] = (
         )
         for phase in Phase
     ),
-    # The service's own clock.
+    # The service's own clock, or a proxy's.
     Rule("go_away_ignored", True, _AGAIN, 1008, "Connection aborted because the client failed"),
     Rule("aborted", True, _AGAIN, 1008, "The operation was aborted"),
-    # What is left of the two codes for "you did something wrong".
-    Rule(
-        "invalid_argument",
-        False,
-        "Something that was sent doesn't suit the model or the API version.",
-        1007,
-    ),
-    Rule(
-        "policy",
-        False,
-        "The model, the API version or the key doesn't allow what was asked.",
-        1008,
-    ),
-    Rule("too_big", False, "Send smaller messages.", 1009),
+    # What is left of the two codes for "you did something wrong". In the middle of a session they
+    # have been seen to come once and not again; what was sent last isn't sent again then.
+    Rule("invalid_argument", True, _INPUT, 1007, phases=_SESSION, blames_input=True),
+    Rule("policy", True, _ALLOWED, 1008, phases=_SESSION, blames_input=True),
+    Rule("invalid_argument", False, _INPUT, 1007, phases=_BEGINNING),
+    Rule("policy", False, _ALLOWED, 1008, phases=_BEGINNING),
+    Rule("too_big", False, "Send or ask for smaller messages.", 1009),
     # The service's own troubles, the network's, and closes without a word.
+    Rule("deadline", True, _AGAIN, 1011, "Deadline expired"),
+    Rule("unavailable", True, _AGAIN, 1011, "The service is currently unavailable"),
     Rule("internal", True, _AGAIN, 1011),
     Rule("network", True, "Check the network; the connection broke on the way.", 1006),
     Rule("closed", True, _AGAIN),

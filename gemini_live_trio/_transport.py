@@ -16,6 +16,12 @@ need care; each of these was measured with version 0.12.2:
   more is written to it, not even a close frame.
 * Three unread messages stop it from answering pings. So whoever owns a connection must read it
   without waiting for anybody.
+* ``ping`` never returns when the connection ends meanwhile. So it is raced with the reader's end.
+
+Between it and the socket stands a stream of ours. It notes when bytes came in, which is the only
+sign of life that counts, and it gathers the frames of one batch into one write: a write costs more
+than making a frame. It gathers only while a batch is being handed over; a stream that always did
+would withhold pongs, and hang the close.
 """
 
 from __future__ import annotations
@@ -24,6 +30,7 @@ import functools
 import math
 import socket
 import ssl
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
@@ -41,6 +48,7 @@ __all__ = ["Connection", "ConnectionEnded", "Connector", "TcpConnector", "open_c
 
 MAX_MESSAGE_BYTES = 16 * 2**20
 RECEIVE_BUFFER_BYTES = 64 * 2**10  # four times as fast as trio-websocket's 4 KiB
+MESSAGES_WAITING = 64  # so that a burst costs one hop between tasks, not one for each message
 _BODY_SHOWN = 200
 
 
@@ -115,12 +123,48 @@ class ConnectionEnded(Exception):
         self.close = close
 
 
+class _GatheringStream(trio.abc.Stream):
+    """Passes everything through, but writes of one batch go out together."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self._gathered: list[bytes | bytearray | memoryview] | None = None
+        self._writing = trio.StrictFIFOLock()
+        self.heard_at: float = trio.current_time()
+
+    def cork(self) -> None:
+        self._gathered = []
+
+    async def uncork(self) -> None:
+        gathered, self._gathered = self._gathered, None
+        if gathered:
+            await self.send_all(b"".join(gathered))
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        if self._gathered is not None:
+            self._gathered.append(data)
+            return
+        async with self._writing:
+            await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        data = await self._stream.receive_some(max_bytes)
+        self.heard_at = trio.current_time()
+        return data
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
 class _ReaderHost:
     """Stands in for the nursery that trio-websocket starts its reader in."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
-        self._waiting: trio.CancelScope | None = None
+        self._waits: deque[trio.CancelScope] = deque(maxlen=4)
         self._ended = False
         self.error: Exception | None = None
 
@@ -134,47 +178,77 @@ class _ReaderHost:
             self.error = error
         finally:
             self._ended = True
-            if self._waiting is not None:
-                self._waiting.cancel()
+            for scope in self._waits:
+                scope.cancel()
 
     def while_reading(self, *, timeout: float = math.inf) -> trio.CancelScope:
         """Return a scope for a wait that only the reader can end well."""
-        self._waiting = trio.CancelScope(deadline=trio.current_time() + timeout)
+        scope = trio.CancelScope(deadline=trio.current_time() + timeout)
+        self._waits.append(scope)
         if self._ended:
-            self._waiting.cancel()
-        return self._waiting
+            scope.cancel()
+        return scope
 
 
 class Connection:
     """An open WebSocket. One task may send, one may receive; ``open_connection`` makes them."""
 
     def __init__(
-        self, websocket: trio_websocket.WebSocketConnection, host: _ReaderHost, stream: Any
+        self,
+        websocket: trio_websocket.WebSocketConnection,
+        host: _ReaderHost,
+        stream: _GatheringStream,
     ) -> None:
         self._websocket = websocket
         self._host = host
-        self._stream: trio.abc.Stream = stream
+        self._stream = stream
         self._closed_by_us: Close | None = None
         self._goodbye_said = trio.Event()
         self._torn = False
 
-    async def send(self, frame: str) -> None:
-        """Write one text frame, whole.
+    @property
+    def heard_at(self) -> float:
+        """When the last bytes came in, on Trio's clock."""
+        return self._stream.heard_at
+
+    async def send(self, *frames: str) -> None:
+        """Write text frames, whole and at once.
 
         Raises:
-          ConnectionEnded: The frame was not, or not wholly, written.
+          ConnectionEnded: They were not all wholly written; the last one certainly not.
 
-        Cancellation: tears the frame, so the connection is of no more use.
+        Cancellation: tears a frame, so the connection is of no more use.
         """
         if self._torn:
             raise ConnectionEnded(self._end())
         try:
-            await self._websocket.send_message(frame)
-        except (trio_websocket.ConnectionClosed, wsproto.utilities.LocalProtocolError):
+            if len(frames) > 1:
+                self._stream.cork()
+            for frame in frames:
+                await self._websocket.send_message(frame)
+            await self._stream.uncork()
+        except (
+            trio_websocket.ConnectionClosed,
+            wsproto.utilities.LocalProtocolError,
+            trio.BrokenResourceError,
+            trio.ClosedResourceError,
+        ):
+            self._torn = True
             raise ConnectionEnded(self._end()) from None
         except BaseException:
             self._torn = True
             raise
+
+    async def ping(self, *, timeout: float) -> float | None:  # noqa: ASYNC109
+        """Ask for a sign of life; return the seconds it took, or ``None`` without an answer."""
+        start = trio.current_time()
+        with self._host.while_reading(timeout=timeout):
+            try:
+                await self._websocket.ping()
+            except trio_websocket.ConnectionClosed:
+                return None
+            return trio.current_time() - start
+        return None
 
     async def receive(self) -> str | bytes:
         """Wait for the next frame.
@@ -206,6 +280,18 @@ class Connection:
             finally:
                 self._goodbye_said.set()
         await trio.aclose_forcefully(self._stream)
+
+    async def abort(self, why: str) -> None:
+        """Drop the connection without a word; ``why`` is told as its end."""
+        if self._closed_by_us is None and self._websocket.closed is None:
+            self._closed_by_us = Close("client", 1006, why)
+            self._goodbye_said.set()
+        await trio.aclose_forcefully(self._stream)
+
+    @property
+    def over(self) -> bool:
+        """Whether it is known to have ended."""
+        return self._torn or self._websocket.closed is not None or self._closed_by_us is not None
 
     def _end(self) -> Close:
         """Who ended it, with which words."""
@@ -240,11 +326,11 @@ async def open_connection(
     """
     failure: BaseException | None = None
     async with trio.open_nursery() as nursery:
-        stream: trio.abc.Stream | None = None
+        stream: _GatheringStream | None = None
         connection: Connection | None = None
         try:
             with trio.move_on_after(timeout):
-                stream = await _open_stream(connector, target)
+                stream = _GatheringStream(await _open_stream(connector, target))
                 connection = await _upgrade(nursery, stream, target, headers)
             if connection is None:
                 stage = "tcp" if stream is None else "upgrade"
@@ -279,7 +365,7 @@ async def _open_stream(connector: Connector, target: Target) -> trio.abc.Stream:
 
 async def _upgrade(
     nursery: trio.Nursery,
-    stream: trio.abc.Stream,
+    stream: _GatheringStream,
     target: Target,
     headers: list[tuple[bytes, bytes]],
 ) -> Connection:
@@ -291,10 +377,11 @@ async def _upgrade(
         websocket = await trio_websocket.wrap_client_stream(
             cast(trio.Nursery, host),
             # Annotated as a socket stream; any stream serves.
-            cast(trio.SocketStream, stream),
+            cast(trio.SocketStream, cast(object, stream)),
             f"{target.host}{port}",
             target.resource,
             extra_headers=headers,
+            message_queue_size=MESSAGES_WAITING,
             max_message_size=MAX_MESSAGE_BYTES,
             receive_buffer_size=RECEIVE_BUFFER_BYTES,
         )

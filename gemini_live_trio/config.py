@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -13,12 +14,15 @@ from ._endpoint import GeminiApi
 from .errors import ConfigError
 from .wire import Modality
 
-__all__ = ["ReconnectPolicy", "SessionConfig"]
+__all__ = ["Liveness", "ReconnectPolicy", "SessionConfig"]
 
 
 def _modalities(value: Iterable[Modality | str]) -> tuple[Modality | str, ...]:
     # A string is iterable too, and would become its letters.
-    return (value,) if isinstance(value, str) else tuple(value)
+    names = [value] if isinstance(value, str) else value
+    return tuple(
+        Modality[name.upper()] if name.upper() in Modality.__members__ else name for name in names
+    )
 
 
 def _tools(value: Iterable[wire.Tool]) -> tuple[wire.Tool, ...]:
@@ -33,8 +37,18 @@ def _one_modality(_instance: object, _attribute: object, value: Sequence[Modalit
         )
 
 
+def _a(kind: type, example: str) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """Refuse anything else: a key given as plain text would show in every repr."""
+
+    def check(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if value is not None and not isinstance(value, kind):
+            raise ConfigError(f"{attribute.name} takes {example}, not a {type(value).__name__}.")
+
+    return check
+
+
 def _named(_instance: object, _attribute: object, value: str) -> None:
-    if not value.strip():
+    if not isinstance(value, str) or not value.strip():
         raise ConfigError('model is empty; name one, for example "gemini-3.8-live".')
 
 
@@ -49,10 +63,12 @@ class SessionConfig:
     model: str = attrs.field(validator=_named)
     """Short (``"gemini-3.8-live"``) or whole (``"models/gemini-3.8-live"``)."""
 
-    auth: ApiKey | None = None
+    auth: ApiKey | None = attrs.field(default=None, validator=_a(ApiKey, 'ApiKey("...")'))
     """Needed by the service; a simulator may do without."""
 
-    endpoint: GeminiApi = attrs.field(factory=GeminiApi)
+    endpoint: GeminiApi = attrs.field(
+        factory=GeminiApi, validator=_a(GeminiApi, "GeminiApi(base_url=...)")
+    )
 
     response_modalities: Sequence[Modality | str] = attrs.field(
         default=(Modality.AUDIO,), converter=_modalities, validator=_one_modality
@@ -163,6 +179,19 @@ class ReconnectPolicy:
     attempts: int = attrs.field(default=10, validator=_positive)
     deadline: float = attrs.field(default=120.0, validator=_positive)
     """Seconds from the end of the connection until no further attempt is begun."""
+    resume_for: float = attrs.field(default=10.0, validator=_positive)
+    """Seconds for which a handle is tried against a service that says "not yet" (1011). A session
+    whose old connection never ended properly stays locked; then a fresh one is begun."""
+    reseed: bool = True
+    """Tell a fresh session in text what was said before, when the handle is lost."""
+    replay_unconfirmed: bool = True
+    """Send a message once more when a cut left it open whether the service has it, and two seconds
+    after resuming the model has not begun to answer."""
+    max_connection_age: float = attrs.field(default=math.inf, validator=_positive)
+    """Seconds after which a connection is exchanged for a new one, when that cuts nothing; for
+    proxies that cut at a fixed age."""
+    setup_is_counted: bool = False
+    """Transparent resumption only: whether the index of consumed messages counts ``setup``."""
 
     def delay(self, attempt: int, chance: float) -> float:
         """Return the seconds to wait before an attempt.
@@ -173,4 +202,24 @@ class ReconnectPolicy:
         """
         if attempt <= 1:
             return 0.0
-        return chance * min(self.cap, self.base * self.factor ** (attempt - 2))
+        try:
+            grown = self.base * self.factor ** (attempt - 2)
+        except OverflowError:
+            grown = math.inf
+        return chance * min(self.cap, grown)
+
+
+@attrs.frozen(kw_only=True)
+class Liveness:
+    """When silence means something.
+
+    Raises:
+      ConfigError: A number is zero or negative.
+    """
+
+    ping_after: float = attrs.field(default=20.0, validator=_positive)
+    """Seconds without a byte from the service before it is pinged; it never pings by itself."""
+    timeout: float = attrs.field(default=60.0, validator=_positive)
+    """Seconds without a byte before the connection is given up. Answers of 30 s are normal."""
+    stalled_after: float | None = 30.0
+    """Seconds of waiting for something before ``Stalled`` says so; ``None`` for never."""

@@ -47,6 +47,8 @@ __all__ = [
     "SessionEvent",
     "SetupComplete",
     "SpeechStateChanged",
+    "StallState",
+    "Stalled",
     "ToolCall",
     "ToolCallCancellation",
     "TurnComplete",
@@ -151,6 +153,10 @@ class ModelAudio(ServerEvent):
     """Signed 16-bit little-endian mono samples; the first piece of a turn may be a single one."""
     rate_hz: int = 24_000
     """From the MIME type; 24,000 where it names none, as on Vertex."""
+    generation: int = 0
+    """Number of the run of output that it belongs to, from 1; 0 outside a session."""
+    stale: bool = False
+    """It belongs to an answer that was interrupted: don't play it."""
 
     @property
     def seconds(self) -> float:
@@ -217,6 +223,9 @@ class GenerationComplete(ServerEvent):
 @attrs.frozen
 class Interrupted(ServerEvent):
     """The answer was cut off: drop what is still waiting to be played."""
+
+    spurious: bool = False
+    """Nothing was being generated or spoken, so there is nothing to drop."""
 
 
 @attrs.frozen
@@ -350,6 +359,8 @@ class ReconnectState(enum.Enum):
 
     RESUMED = "resumed"
     """The service has the conversation: it took the handle."""
+    RESEEDED = "reseeded"
+    """A new conversation, told in text what was said before."""
     FRESH = "fresh"
     """A new conversation: what was said before is lost to the model."""
 
@@ -378,6 +389,33 @@ class Reconnected(SessionEvent):
     """How long there was no connection."""
     dropped_audio_seconds: float = 0.0
     """Audio handed in that will never arrive."""
+    dropped_video_frames: int = 0
+    """Pictures that a newer one replaced before it could be sent."""
+    replayed: int = 0
+    """Messages sent again because the service showed no sign of having them."""
+    unknown: int = 0
+    """Messages of which it will never be known whether the service has them."""
+
+
+class StallState(enum.Enum):
+    """What a silence is waiting for."""
+
+    MODEL = "model"
+    """Something was asked, and nothing of an answer has come."""
+    THINKING = "thinking"
+    """The model is reasoning, or said that it goes on."""
+    TOOL = "tool"
+    """A tool call is open: it is the user's turn."""
+    SERVER = "server"
+    """A generation stopped in the middle."""
+
+
+@attrs.frozen
+class Stalled(SessionEvent):
+    """Nothing has happened for long, though something should."""
+
+    state: StallState
+    seconds: float
 
 
 @attrs.frozen
@@ -420,4 +458,5 @@ Event: TypeAlias = (
     | Reconnecting
     | Reconnected
     | Lagged
+    | Stalled
 )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import array
 import math
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
 import trio
 
-from gemini_live_trio import LiveSession
+from gemini_live_trio import LiveSession, SessionConfig, open_session
 from gemini_live_trio.events import Event, ModelText, OutputTranscription, TurnComplete
+from gemini_live_trio.simulator import ServerConnection, open_simulator
 
 E = TypeVar("E", bound=Event)
 
@@ -57,3 +59,15 @@ def tone(seconds: float, *, hertz: float = 220.0, rate_hz: int = 16_000) -> byte
     return array.array(
         "h", (int(12_000 * math.sin(step * n)) for n in range(int(seconds * rate_hz)))
     ).tobytes()
+
+
+@asynccontextmanager
+async def puppet() -> AsyncIterator[tuple[LiveSession, ServerConnection]]:
+    """A session, and a service that says only what the test says."""
+    async with (
+        open_simulator(port=None, mind=None) as simulator,
+        open_session(
+            SessionConfig(model="gemini-3.8-live"), connector=simulator.connector
+        ) as session,
+    ):
+        yield session, await simulator.accept()

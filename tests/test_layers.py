@@ -22,12 +22,22 @@ RULES: dict[str, set[str]] = {
     "testing": {"errors", "wire", "events", "codec", "simulator"},
     "__main__": {"repl"},
 }
-RULES["_conversation"] |= {"_closes"}
+RULES["_conversation"] |= {"_closes", "capabilities"}
 RULES["_session"] |= BESIDE_CONVERSATION
 # The living example uses what everybody may use; the package root holds the public names.
 RULES["repl"] = {"", "errors", "events", "wire", "codec", "media", "simulator", "config"}
 
-SANS_IO = ["wire", "events", "codec", "_conversation", "_closes", "_endpoint", "_auth", "config"]
+SANS_IO = [
+    "wire",
+    "events",
+    "codec",
+    "_conversation",
+    "_closes",
+    "_endpoint",
+    "_auth",
+    "config",
+    "capabilities",
+]
 IMPURE = {"trio", "trio_websocket", "time", "datetime", "random", "socket", "asyncio", "threading"}
 
 

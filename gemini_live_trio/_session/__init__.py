@@ -1,10 +1,15 @@
-"""The session: what its user sees, its tasks, and the receivers' buffers.
+"""The session: what its user sees, and the tasks behind it.
 
-``_open`` enters and leaves the block, ``_live`` is the user's object, ``_core`` holds the three
-tasks, ``_cursor`` a receiver's place in the stream of events.
+* ``_open``: entering and leaving the block
+* ``_live``, ``_receipt``: the user's objects
+* ``_core``: the tasks and what joins them
+* ``_lines``, ``_handshake``: connections, and their setup
+* ``_cursor``: a receiver's place in the stream of events
 """
 
-from ._live import LiveSession
+from .._conversation import Fate
+from ._live import LiveSession, Resumption, Status
 from ._open import open_session
+from ._receipt import Receipt
 
-__all__ = ["LiveSession", "open_session"]
+__all__ = ["Fate", "LiveSession", "Receipt", "Resumption", "Status", "open_session"]

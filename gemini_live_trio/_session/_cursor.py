@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Literal
 
 import trio
 
-from ..events import Event, Lagged, ModelAudio, ModelMedia, Undecodable
+from ..events import Event, Lagged, ModelAudio
 
-__all__ = ["Cursor"]
+__all__ = ["Cursor", "Overflow"]
+
+Overflow = Literal["drop_oldest", "fail"]
 
 MAX_EVENTS = 4096
 MAX_BYTES = 32 * 2**20
-
-
-def _weight(event: Event) -> int:
-    match event:
-        case ModelAudio(pcm=data) | ModelMedia(data=data):
-            return len(data)
-        case Undecodable(frame=frame):
-            return len(frame)
-        case _:
-            return 0
 
 
 class Cursor(trio.abc.ReceiveChannel[Event]):
@@ -33,27 +26,50 @@ class Cursor(trio.abc.ReceiveChannel[Event]):
     where events are missing.
     """
 
-    def __init__(self, *, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES) -> None:
-        self._events: deque[Event] = deque()
+    def __init__(
+        self,
+        *,
+        max_events: int = MAX_EVENTS,
+        max_bytes: int = MAX_BYTES,
+        overflow: Overflow = "drop_oldest",
+        wanted: Callable[[Event], bool] | None = None,
+        last: Callable[[Event], bool] | None = None,
+    ) -> None:
+        self._events: deque[tuple[Event, int]] = deque()
         self._bytes = 0
         # Without the marks for missing events: they must not push out what they stand between.
         self._count = 0
         self._max_events = max_events
         self._max_bytes = max_bytes
+        self._overflow = overflow
+        self._wanted = wanted
+        self._last = last
         self._ended: Callable[[], Exception] | None = None
         self._receiving = False
         self._closed = False
         self._something = trio.Event()
 
-    def publish(self, event: Event) -> None:
-        """Append an event, and wake the receiver."""
+    def publish(self, event: Event, *, weight: int = 0) -> None:
+        """Append an event, and wake the receiver.
+
+        Args:
+          event: What to tell.
+          weight: Its share of the bytes of the frame that it keeps alive.
+        """
         if self._closed or self._ended is not None:
             return
-        self._events.append(event)
-        self._bytes += _weight(event)
+        if self._wanted is not None and not self._wanted(event):
+            return
+        self._events.append((event, weight))
+        self._bytes += weight
         self._count += 1
         if self._count > self._max_events or self._bytes > self._max_bytes:
-            self._make_room()
+            if self._overflow == "fail":
+                self.end(lambda: _too_slow(self._count))
+            else:
+                self._make_room()
+        if self._last is not None and self._last(event):
+            self.end(trio.EndOfChannel)
         self._something.set()
 
     def end(self, outcome: Callable[[], Exception]) -> None:
@@ -83,8 +99,8 @@ class Cursor(trio.abc.ReceiveChannel[Event]):
         if self._closed:
             raise trio.ClosedResourceError("this cursor is closed")
         if self._events:
-            event = self._events.popleft()
-            self._forget(event)
+            event, weight = self._events.popleft()
+            self._forget(event, weight)
             if not self._events and self._ended is None:
                 self._something = trio.Event()
             return event
@@ -102,8 +118,8 @@ class Cursor(trio.abc.ReceiveChannel[Event]):
     def _make_room(self) -> None:
         """Drop a tenth of the bounds at once, so that room need not be made for every event."""
         for audio_only in (True, False):
-            kept: deque[Event] = deque()
-            for event in self._events:
+            kept: deque[tuple[Event, int]] = deque()
+            for event, weight in self._events:
                 over = (
                     self._count > self._max_events * 9 // 10
                     or self._bytes > self._max_bytes * 9 // 10
@@ -111,20 +127,26 @@ class Cursor(trio.abc.ReceiveChannel[Event]):
                 if isinstance(event, Lagged):
                     _note_missing(kept, event.count)
                 elif over and (isinstance(event, ModelAudio) or not audio_only):
-                    self._forget(event)
+                    self._forget(event, weight)
                     _note_missing(kept, 1)
                 else:
-                    kept.append(event)
+                    kept.append((event, weight))
             self._events = kept
 
-    def _forget(self, event: Event) -> None:
-        self._bytes -= _weight(event)
+    def _forget(self, event: Event, weight: int) -> None:
+        self._bytes -= weight
         self._count -= not isinstance(event, Lagged)
 
 
-def _note_missing(kept: deque[Event], count: int) -> None:
-    last = kept[-1] if kept else None
+def _too_slow(count: int) -> Exception:
+    return trio.BrokenResourceError(
+        f"the receiver let {count} events wait and its subscription says overflow='fail'"
+    )
+
+
+def _note_missing(kept: deque[tuple[Event, int]], count: int) -> None:
+    last = kept[-1][0] if kept else None
     if isinstance(last, Lagged):
-        kept[-1] = Lagged(last.count + count)
+        kept[-1] = (Lagged(last.count + count), 0)
     else:
-        kept.append(Lagged(count))
+        kept.append((Lagged(count), 0))

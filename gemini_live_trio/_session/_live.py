@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+import attrs
 import trio
 
 from .. import codec, wire
-from .._conversation import Kind, Outgoing
+from .._conversation import Bracket, Kind, Outgoing, Ticket
+from ..config import SessionConfig
 from ..errors import LocalProtocolError
-from ..events import Event
+from ..events import Event, Reconnected, ReconnectState, SessionEvent, TurnComplete
 from ._core import Core
+from ._cursor import MAX_EVENTS, Cursor, Overflow
+from ._receipt import Receipt
 
-__all__ = ["LiveSession"]
+__all__ = ["LiveSession", "Resumption", "Status"]
+
+
+class Status(enum.Enum):
+    """Where a session stands."""
+
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    CLOSED = "closed"
+    """By its user."""
+    BROKEN = "broken"
+    """By itself, for good."""
+
+
+@attrs.frozen(kw_only=True)
+class Resumption:
+    """The way back into this conversation."""
+
+    handle: str | None = attrs.field(repr=lambda handle: "None" if handle is None else "<handle>")
+    """For ``open_session(resume=...)``, in this program or another."""
+    resumable: bool
+    """What the service said last: false while it generates or waits for a tool, on some models."""
+    age: float | None
+    """Seconds since the handle came; the Gemini API keeps one for two hours."""
+
 
 INPUT_RATE_HZ = 16_000
 
@@ -26,6 +55,8 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
 
     What is sent while there is no connection is held: audio for ten seconds, video as its newest
     frame, everything else in order.
+
+    What is sent and isn't audio or video has a ``Receipt``, which tells what became of it.
 
     Every method that sends may raise:
 
@@ -56,13 +87,115 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
 
         Cancellation: no event is lost.
         """
-        return await self._core.cursor.receive()
+        return await self._core.cursors[0].receive()
+
+    @asynccontextmanager
+    async def subscribe(
+        self,
+        *,
+        kinds: Sequence[type[Event]] | None = None,
+        buffer: int = MAX_EVENTS,
+        overflow: Overflow = "drop_oldest",
+    ) -> AsyncIterator[trio.abc.ReceiveChannel[Event]]:
+        """Receive events beside the session's own iteration, from here to the end of the block.
+
+        Args:
+          kinds: Only these classes of events; what the session itself has to tell comes always.
+          buffer: How many events may wait.
+          overflow: ``"drop_oldest"`` leaves a ``Lagged`` where events are missing; ``"fail"`` ends
+            the subscription with ``trio.BrokenResourceError``.
+        """
+        classes = None if kinds is None else (*kinds, SessionEvent)
+        cursor = Cursor(
+            max_events=buffer,
+            overflow=overflow,
+            wanted=None if classes is None else lambda event: isinstance(event, classes),
+        )
+        async with self._subscribed(cursor):
+            yield cursor
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[trio.abc.ReceiveChannel[Event]]:
+        """Receive the events of one turn: the running one, or else the next.
+
+        The channel ends after ``TurnComplete``, unless that says that the model goes on.
+        """
+        cursor = Cursor(last=_ends_turn)
+        async with self._subscribed(cursor):
+            yield cursor
+
+    @asynccontextmanager
+    async def prompt(self, text: str, /) -> AsyncIterator[trio.abc.ReceiveChannel[Event]]:
+        """Say something in writing and receive the turn that answers it.
+
+        What is left of a turn that it interrupts doesn't come up here.
+        """
+        before = self._core.conversation.turns.generation
+
+        def answers(event: Event) -> bool:
+            generation = self._core.conversation.turns.generation
+            return generation > before or isinstance(event, SessionEvent)
+
+        cursor = Cursor(wanted=answers, last=_ends_turn)
+        async with self._subscribed(cursor):
+            await self.send_text(text)
+            yield cursor
+
+    @asynccontextmanager
+    async def _subscribed(self, cursor: Cursor) -> AsyncIterator[None]:
+        core = self._core
+        if core.ended.is_set():
+            cursor.end(core.outcome)
+        core.cursors.append(cursor)
+        try:
+            yield
+        finally:
+            core.cursors.remove(cursor)
+            with trio.CancelScope(shield=True):
+                await cursor.aclose()
+
+    # --- Where it stands -------------------------------------------------------------------
+
+    @property
+    def status(self) -> Status:
+        """Whether it is connected, between connections, or over."""
+        core = self._core
+        if core.failure is not None:
+            return Status.BROKEN
+        if core.closing or core.ended.is_set():
+            return Status.CLOSED
+        return Status.RECONNECTING if core.connected_since is None else Status.CONNECTED
+
+    @property
+    def resumption(self) -> Resumption:
+        """The newest handle."""
+        handles = self._core.conversation.handles
+        newest = handles.newest
+        return Resumption(
+            handle=newest.text if newest else None,
+            resumable=handles.resumable,
+            age=trio.current_time() - newest.at if newest else None,
+        )
+
+    async def reconnect(self, *, setup: SessionConfig | None = None) -> ReconnectState:
+        """Move to a new connection at the next moment that cuts nothing; return what was kept.
+
+        With ``setup`` the new connection has other instructions, tools or voice. Model, key and
+        endpoint stay what they were. The service resumes the conversation with the new setup;
+        whether the model minds a changed instruction is the model's affair.
+        """
+        async with self.subscribe(kinds=()) as told:
+            self._core.leave_soon(setup.setup() if setup else None)
+            async for event in told:
+                if isinstance(event, Reconnected):
+                    return event.state
+        raise self._ended()
 
     # --- Sending ---------------------------------------------------------------------------
 
-    async def send_text(self, text: str, /) -> None:
+    async def send_text(self, text: str, /) -> Receipt:
         """Say something in writing, and be answered (wire: ``realtimeInput.text``)."""
-        await self._send(_realtime(text=text))
+        return await self._send(_realtime(text=text), asks=True, said=[("user", text)])
 
     async def send_audio(self, pcm: bytes, /, *, rate_hz: int = INPUT_RATE_HZ) -> None:
         """Send a piece of what the microphone hears (wire: ``realtimeInput.audio``).
@@ -74,6 +207,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
           rate_hz: Sample rate. The service refuses a change of it, so this method does too.
         """
         await self._put(self._audio(pcm, rate_hz))
+        self._audio_rate_hz = rate_hz
 
     def send_audio_nowait(self, pcm: bytes, /, *, rate_hz: int = INPUT_RATE_HZ) -> None:
         """Send audio like ``send_audio``, but never wait.
@@ -86,22 +220,23 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
             self._core.to_send.send_nowait(item)
         except (trio.ClosedResourceError, trio.BrokenResourceError):
             raise self._ended() from None
+        self._audio_rate_hz = rate_hz
 
-    async def send_audio_stream_end(self) -> None:
+    async def send_audio_stream_end(self) -> Receipt:
         """Say that the microphone pauses (wire: ``realtimeInput.audioStreamEnd``).
 
         Under automatic activity detection this ends what the user says; audio may follow later.
         """
-        await self._send(_realtime(audio_stream_end=True))
+        return await self._send(_realtime(audio_stream_end=True))
 
     async def send_video(self, data: bytes, /, *, mime_type: str = "image/jpeg") -> None:
         """Show a picture: one JPEG or PNG, at most one a second (wire: ``realtimeInput.video``)."""
-        message = _realtime(video=wire.Blob(data=data, mime_type=mime_type))
-        await self._send(message, Kind.VIDEO)
+        frame = codec.encode(_realtime(video=wire.Blob(data=data, mime_type=mime_type)))
+        await self._put(Outgoing(frame, Kind.VIDEO))
 
     async def send_content(
         self, turns: Sequence[wire.Content], /, *, turn_complete: bool = True
-    ) -> None:
+    ) -> Receipt:
         """Append turns to the conversation (wire: ``clientContent``).
 
         Always interrupts what the model is saying.
@@ -111,29 +246,74 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
           turn_complete: Whether the model shall answer now, or only remember.
         """
         content = wire.LiveClientContent(turns=turns, turn_complete=turn_complete)
-        await self._send(wire.LiveClientMessage(client_content=content))
+        said = [(turn.role or "user", _text_of(turn)) for turn in turns]
+        message = wire.LiveClientMessage(client_content=content)
+        return await self._send(message, asks=turn_complete, said=said)
 
-    async def send_tool_response(self, responses: Sequence[wire.FunctionResponse], /) -> None:
+    async def send_tool_response(self, responses: Sequence[wire.FunctionResponse], /) -> Receipt:
         """Answer tool calls, each by its ``id`` (wire: ``toolResponse``)."""
         answer = wire.LiveClientToolResponse(function_responses=responses)
-        await self._send(wire.LiveClientMessage(tool_response=answer))
+        return await self._send(
+            wire.LiveClientMessage(tool_response=answer),
+            asks=not all(
+                response.scheduling == wire.FunctionResponseScheduling.SILENT
+                for response in responses
+            ),
+            call_ids=tuple(response.id or "" for response in responses),
+            partial=any(response.will_continue for response in responses),
+        )
+
+    async def update_context(
+        self,
+        *,
+        system_instruction: str | wire.Content | None = None,
+        tools: Sequence[wire.Tool] | None = None,
+    ) -> Receipt:
+        """Change instruction or tools in mid-session (wire: ``contextUpdate``).
+
+        What isn't given stays; an empty ``tools`` removes all. Documented for Vertex AI; where the
+        model doesn't take it, use ``reconnect(setup=...)``.
+        """
+        if isinstance(system_instruction, str):
+            system_instruction = wire.Content(parts=[wire.Part(text=system_instruction)])
+        update = wire.LiveClientContextUpdate(
+            system_instruction=system_instruction,
+            tools=None if tools is None else wire.LiveClientContextUpdateTools(tools=tools),
+        )
+        return await self._send(wire.LiveClientMessage(context_update=update))
+
+    async def interrupt(self) -> Receipt:
+        """Ask the model to stop speaking (wire: an empty ``clientContent``).
+
+        Any ``clientContent`` interrupts, and this one asks for nothing. Whether the model heeds it
+        is told by ``Interrupted``; what waits in a player is the caller's to drop.
+        """
+        content = wire.LiveClientContent(turn_complete=False)
+        return await self._send(wire.LiveClientMessage(client_content=content))
 
     @asynccontextmanager
     async def speaking(self) -> AsyncIterator[None]:
         """Mark the block as one utterance of the user, for sessions with manual activity detection.
 
-        The end is marked however the block is left.
+        The end is marked however the block is left, as long as the session lives.
         """
-        await self._send(_realtime(activity_start=wire.ActivityStart()))
+        start = codec.encode(_realtime(activity_start=wire.ActivityStart()))
+        end = codec.encode(_realtime(activity_end=wire.ActivityEnd()))
+        await self._put(Outgoing(start, bracket=Bracket.START))
         try:
             yield
         finally:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
-                await self._send(_realtime(activity_end=wire.ActivityEnd()))
+            # It waits for no room and raises nothing: the block's own way out matters more, and a
+            # session that is over has no utterance to end.
+            self._core.mark(Outgoing(end, bracket=Bracket.END, asks=True))
+            await trio.lowlevel.cancel_shielded_checkpoint()
 
-    async def send_raw(self, message: Mapping[str, wire.JsonValue], /) -> None:
+    async def send_raw(self, message: Mapping[str, wire.JsonValue], /) -> Receipt:
         """Send a JSON object as it is, unchecked: for what is younger than this release."""
-        await self._put(Outgoing(codec.encode_raw(message)))
+        ticket = Ticket()
+        receipt = Receipt(ticket)
+        await self._put(Outgoing(codec.encode_raw(message), ticket=ticket))
+        return receipt
 
     # --- Ending ----------------------------------------------------------------------------
 
@@ -148,9 +328,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
     # --- Within ----------------------------------------------------------------------------
 
     def _audio(self, pcm: bytes, rate_hz: int) -> Outgoing:
-        if self._audio_rate_hz is None:
-            self._audio_rate_hz = rate_hz
-        elif rate_hz != self._audio_rate_hz:
+        if rate_hz != (self._audio_rate_hz or rate_hz):
             raise LocalProtocolError(
                 f"This session's audio has {self._audio_rate_hz} samples a second; "
                 f"rate_hz can't change to {rate_hz}, so resample it."
@@ -158,8 +336,27 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         frame = codec.encode_audio(pcm, rate_hz=rate_hz)
         return Outgoing(frame, Kind.AUDIO, len(pcm) / 2 / rate_hz)
 
-    async def _send(self, message: wire.LiveClientMessage, kind: Kind = Kind.CONTROL) -> None:
-        await self._put(Outgoing(codec.encode(message), kind))
+    async def _send(
+        self,
+        message: wire.LiveClientMessage,
+        *,
+        asks: bool = False,
+        said: Sequence[tuple[str, str]] = (),
+        call_ids: tuple[str, ...] = (),
+        partial: bool = False,
+    ) -> Receipt:
+        ticket = Ticket()
+        receipt = Receipt(ticket)
+        item = Outgoing(
+            codec.encode(message),
+            ticket=ticket,
+            asks=asks,
+            said=said,
+            call_ids=call_ids,
+            partial=partial,
+        )
+        await self._put(item)
+        return receipt
 
     async def _put(self, item: Outgoing) -> None:
         try:
@@ -175,3 +372,13 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
 
 def _realtime(**fields: object) -> wire.LiveClientMessage:
     return wire.LiveClientMessage(realtime_input=wire.LiveClientRealtimeInput(**fields))  # type: ignore[arg-type]
+
+
+def _text_of(content: wire.Content) -> str:
+    return "".join(part.text or "" for part in content.parts)
+
+
+def _ends_turn(event: Event) -> bool:
+    return isinstance(event, TurnComplete) and (
+        event.interaction_status != wire.InteractionStatus.IN_PROGRESS
+    )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import trio
 
+from .. import wire
 from .._transport import Connector, TcpConnector
-from ..config import ReconnectPolicy, SessionConfig
+from ..config import Liveness, ReconnectPolicy, SessionConfig
+from ..errors import ConfigError
 from ._core import Core, Timeouts
+from ._lines import lone
 from ._live import LiveSession
 
 __all__ = ["open_session"]
@@ -21,6 +24,10 @@ async def open_session(
     *,
     connector: Connector | None = None,
     reconnect: ReconnectPolicy | None = None,
+    liveness: Liveness | None = None,
+    resume: str | None = None,
+    history: Sequence[wire.Content] = (),
+    on_handle: Callable[[str], object] | None = None,
     connect_timeout: float = 10.0,
     setup_timeout: float = 30.0,
     close_timeout: float = 2.0,
@@ -40,11 +47,18 @@ async def open_session(
       config: What the session shall be.
       connector: How to reach the service; TCP and TLS by default.
       reconnect: When to dial again; ``ReconnectPolicy()`` by default.
+      liveness: When silence means something; ``Liveness()`` by default.
+      resume: A handle of an earlier session, to go on with its conversation. When the service
+        refuses it, the session starts afresh, and ``Reconnected`` says so.
+      history: Turns that the conversation begins with; the model doesn't answer them.
+      on_handle: Called with each new handle, to keep it somewhere; must not wait. What it raises
+        is logged.
       connect_timeout: Seconds for address, TCP, TLS and WebSocket, for each attempt.
       setup_timeout: Seconds from ``setup`` to ``setupComplete``, for each attempt.
       close_timeout: Seconds for a polite end.
 
     Raises:
+      ConfigError: That isn't a ``SessionConfig``.
       ConnectError: No WebSocket could be opened.
       SetupError: The service did not accept the session.
       SessionBroken: The session ended by itself during the block.
@@ -52,10 +66,16 @@ async def open_session(
 
     Cancellation: at any time.
     """
+    if not isinstance(config, SessionConfig):
+        raise ConfigError(f"open_session takes a SessionConfig, not a {type(config).__name__}.")
     core = Core(
         config,
         connector=connector or TcpConnector(),
         policy=reconnect or ReconnectPolicy(),
+        liveness=liveness or Liveness(),
+        resume=resume,
+        history=history,
+        on_handle=on_handle,
         timeouts=Timeouts(connect=connect_timeout, setup=setup_timeout, close=close_timeout),
     )
     # A nursery wraps whatever leaves it in a group, so the block's exception goes round it.
@@ -76,7 +96,7 @@ async def open_session(
                 await core.close()
     except BaseException as error:  # noqa: BLE001 - raised again below, in its order of precedence
         # Services record their failures; what they raise is Ctrl-C and its like.
-        other = _lone(error)
+        other = lone(error)
         if leaving is None or isinstance(other, KeyboardInterrupt | SystemExit):
             leaving = other
     if leaving is not None:
@@ -88,10 +108,3 @@ async def open_session(
             del leaving
     if core.failure is not None and not core.told:
         raise core.failure
-
-
-def _lone(error: BaseException) -> BaseException:
-    """Return what a group is about, where it holds one exception."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error

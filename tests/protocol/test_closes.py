@@ -13,6 +13,14 @@ FATAL_AT_FIRST = [
     (1008, "Operation is not implemented, or supported, or enabled.", "policy"),
     (1011, "You exceeded your current quota, please check your plan.", "quota"),
     (1007, "User location is not supported for the API use.", "region"),
+    (1008, "Publisher Model `projects/p/locations/global/publishers/google/m", "unknown_model"),
+    (1007, "gemini-2.0-flash-exp is not supported in the live api.", "unknown_model"),
+    (1007, "Cannot extract voices from a non-audio request.", "modality"),
+    (1007, "Sample rate changed from previously 24000 to 16000, which is not s", "audio_format"),
+    (1007, "realtime_input.media_chunks is deprecated. Use audio, video, or te", "media_chunks"),
+    (1007, "setup must be the first message and only the first", "order"),
+    (1007, "Explicit activity control is not supported when automatic activity", "activity_marks"),
+    (1008, "", "policy"),
 ]
 
 
@@ -30,7 +38,8 @@ def test_a_refusal_that_no_retry_mends(code: int, reason: str, cause: str) -> No
         (Close("server", 1000), "closed"),
         (Close("server", 1001, "going away"), "closed"),
         (Close("server", 1011, "Internal error encountered."), "internal"),
-        (Close("server", 1011, "Deadline expired before operation could complete."), "internal"),
+        (Close("server", 1011, "Deadline expired before operation could complete."), "deadline"),
+        (Close("server", 1011, "None"), "internal"),
         (
             Close("server", 1008, "Connection aborted because the client failed to close the"),
             "go_away_ignored",
@@ -73,6 +82,22 @@ def test_quota_is_final_at_first_and_may_be_our_own_old_session_later() -> None:
 def test_reasons_match_in_any_case_of_letters() -> None:
     close = Close("server", 1007, "api KEY not valid")
     assert classify(close, Phase.FIRST).cause == "bad_key"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (1007, "Request contains an invalid argument."),
+        (1007, "Precondition check failed."),
+        (1008, "Operation is not implemented, or supported, or enabled."),
+        (1008, "Requested entity was not found."),
+    ],
+)
+def test_blame_in_mid_session_is_tried_once_without_what_was_sent(code: int, reason: str) -> None:
+    rule = classify(Close("server", code, reason), Phase.SESSION)
+    assert rule.retry
+    assert rule.blames_input
+    assert not classify(Close("server", code, reason), Phase.FIRST).retry
 
 
 @pytest.mark.parametrize("phase", Phase)

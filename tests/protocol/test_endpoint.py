@@ -83,3 +83,4 @@ def test_delays_grow_to_the_cap_and_begin_at_nothing() -> None:
     policy = ReconnectPolicy(base=0.5, factor=2, cap=5)
     assert [policy.delay(n, 1.0) for n in range(1, 8)] == [0, 0.5, 1, 2, 4, 5, 5]
     assert policy.delay(4, 0.25) == 0.5
+    assert policy.delay(5000, 1.0) == 5

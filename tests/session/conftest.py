@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import trio
 from support import Connect
 from trio.testing import MockClock
 
@@ -22,13 +24,23 @@ async def simulator(autojump_clock: MockClock) -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 def connect(simulator: Simulator) -> Connect:
-    """Open a session with the simulator; ``config=`` and the options of ``open_session``."""
+    """Open a session with the simulator, and hold every exit to its bound.
+
+    Takes ``config=`` and the options of ``open_session``.
+    """
 
     @asynccontextmanager
     async def connect(**options: Any) -> AsyncIterator[LiveSession]:
         config = options.pop("config", SessionConfig(model="gemini-3.8-live"))
         options.setdefault("connector", simulator.connector)
-        async with open_session(config, **options) as session:
-            yield session
+        left = math.inf
+        try:
+            async with open_session(config, **options) as session:
+                try:
+                    yield session
+                finally:
+                    left = trio.current_time()
+        finally:
+            assert trio.current_time() <= left + options.get("close_timeout", 2) + 0.1
 
     return connect

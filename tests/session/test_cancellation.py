@@ -28,6 +28,30 @@ async def speak(session: LiveSession) -> None:
         await session.send_audio(tone(0.1))
 
 
+async def prompt(session: LiveSession) -> None:
+    async with session.prompt("cancelled") as answer:
+        await answer.receive()
+
+
+async def subscribe(session: LiveSession) -> None:
+    async with session.subscribe() as events:
+        await events.receive()
+
+
+async def one_turn(session: LiveSession) -> None:
+    async with session.turn() as events:
+        await session.send_text("cancelled")
+        await events.receive()
+
+
+async def wait_sent(session: LiveSession) -> None:
+    await (await session.send_text("cancelled")).wait_sent()
+
+
+async def wait_final(session: LiveSession) -> None:
+    await (await session.send_text("cancelled")).wait_final()
+
+
 CALLS: dict[str, Callable[[LiveSession], Awaitable[object]]] = {
     "receive": lambda session: session.receive(),
     "send_text": lambda session: session.send_text("cancelled"),
@@ -42,7 +66,17 @@ CALLS: dict[str, Callable[[LiveSession], Awaitable[object]]] = {
     ),
     "send_raw": lambda session: session.send_raw({"realtimeInput": {"text": "cancelled"}}),
     "speaking": speak,
+    "update_context": lambda session: session.update_context(system_instruction="Be brief."),
+    "interrupt": lambda session: session.interrupt(),
+    "reconnect": lambda session: session.reconnect(),
+    "prompt": prompt,
+    "subscribe": subscribe,
+    "turn": one_turn,
+    "wait_sent": wait_sent,
+    "wait_final": wait_final,
 }
+WAITING = {"receive", "subscribe", "reconnect"}
+"""Calls that send nothing, or only wait."""
 
 
 async def cancelled_after(ticks: int, call: Callable[[], Awaitable[object]]) -> bool:
@@ -90,13 +124,13 @@ async def test_every_call_is_a_checkpoint(
 ) -> None:
     async with connect(config=MANUAL) as session:
         await until(session, ResumptionUpdate)
-        if name == "receive":
+        if name in WAITING:
             await session.send_text("Hello!")
         with trio.testing.assert_checkpoints():
             await CALLS[name](session)
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name != "receive"])
+@pytest.mark.parametrize("name", [name for name in CALLS if name not in WAITING])
 async def test_cancelled_means_not_queued(
     autojump_clock: MockClock, simulator: Simulator, connect: Connect, name: str
 ) -> None:

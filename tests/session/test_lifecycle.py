@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import pytest
 import trio
 import trio.testing
@@ -12,6 +10,7 @@ from trio.testing import MockClock
 
 from gemini_live_trio import SessionConfig, Target, wire
 from gemini_live_trio.errors import (
+    ConfigError,
     ConnectError,
     LocalProtocolError,
     SessionBroken,
@@ -22,11 +21,19 @@ from gemini_live_trio.events import (
     Interrupted,
     ModelAudio,
     OutputTranscription,
+    Reconnected,
     ResumptionUpdate,
     SetupComplete,
     TurnComplete,
 )
 from gemini_live_trio.simulator import Simulator
+
+MANUAL = SessionConfig(
+    model="gemini-3.8-live",
+    realtime_input=wire.RealtimeInputConfig(
+        automatic_activity_detection=wire.AutomaticActivityDetection(disabled=True)
+    ),
+)
 
 
 async def test_a_conversation(autojump_clock: MockClock, connect: Connect) -> None:
@@ -190,15 +197,6 @@ async def test_nobody_answers(autojump_clock: MockClock, connect: Connect) -> No
             pytest.fail("there is no session")
 
 
-async def test_an_abandoned_loop_leaves_nothing_behind(
-    autojump_clock: MockClock, connect: Connect
-) -> None:
-    async with connect() as session:
-        async for _ in session:
-            break
-        gc.collect()
-
-
 async def test_illegal_messages_are_refused_at_the_call(
     autojump_clock: MockClock, connect: Connect
 ) -> None:
@@ -215,13 +213,7 @@ async def test_illegal_messages_are_refused_at_the_call(
 async def test_speaking_over_the_model_interrupts_it(
     autojump_clock: MockClock, connect: Connect
 ) -> None:
-    config = SessionConfig(
-        model="gemini-3.8-live",
-        realtime_input=wire.RealtimeInputConfig(
-            automatic_activity_detection=wire.AutomaticActivityDetection(disabled=True)
-        ),
-    )
-    async with connect(config=config) as session:
+    async with connect(config=MANUAL) as session:
         await session.send_text("Tell me something long, please, as long as you can.")
         await until(session, ModelAudio)
         async with session.speaking():
@@ -234,13 +226,7 @@ async def test_speaking_over_the_model_interrupts_it(
 async def test_an_utterance_that_is_cancelled_is_ended_all_the_same(
     autojump_clock: MockClock, simulator: Simulator, connect: Connect
 ) -> None:
-    config = SessionConfig(
-        model="gemini-3.8-live",
-        realtime_input=wire.RealtimeInputConfig(
-            automatic_activity_detection=wire.AutomaticActivityDetection(disabled=True)
-        ),
-    )
-    async with connect(config=config) as session:
+    async with connect(config=MANUAL) as session:
         with trio.move_on_after(1):
             async with session.speaking():
                 await trio.sleep_forever()
@@ -251,3 +237,62 @@ async def test_an_utterance_that_is_cancelled_is_ended_all_the_same(
         if frame.message is not None and frame.message.realtime_input is not None
     ]
     assert marks == [(wire.ActivityStart(), None), (None, wire.ActivityEnd())]
+
+
+async def test_the_blocks_own_exception_comes_out_of_an_utterance(
+    autojump_clock: MockClock, simulator: Simulator, connect: Connect
+) -> None:
+    with pytest.raises(KeyError):
+        async with connect(config=MANUAL) as session, session.speaking():
+            await (await simulator.accept()).close(1007, "API key not valid.")
+            with pytest.raises(SessionBroken):
+                await until(session, TurnComplete)
+            raise KeyError("mine")
+
+
+async def test_an_utterance_ends_even_with_full_buffers(
+    autojump_clock: MockClock, simulator: Simulator, connect: Connect
+) -> None:
+    async with connect(config=MANUAL) as session:
+        await until(session, ResumptionUpdate)
+        with trio.move_on_after(1):
+            async with session.speaking():
+                simulator.accepting = False
+                await simulator.drop_all()
+                while True:
+                    await session.send_text("into the void")
+        simulator.accepting = True
+        await until(session, Reconnected)
+        await trio.testing.wait_all_tasks_blocked()
+        await session.aclose()
+    marks = [
+        mark
+        for frame in simulator.received
+        if frame.message is not None and (said := frame.message.realtime_input) is not None
+        for mark in ("start" if said.activity_start else "", "end" if said.activity_end else "")
+        if mark
+    ]
+    assert marks[-1] == "end"
+
+
+async def test_a_refused_rate_is_forgotten(autojump_clock: MockClock, connect: Connect) -> None:
+    async with connect() as session:
+        with pytest.raises(LocalProtocolError):
+            await session.send_audio(bytes(4), rate_hz=-1)
+        await session.send_audio(bytes(4))
+
+
+def test_a_key_as_plain_text_is_refused_without_being_shown() -> None:
+    with pytest.raises(ConfigError) as caught:
+        SessionConfig(model="m", auth="s3cret")  # type: ignore[arg-type]
+    assert "s3cret" not in str(caught.value)
+    assert "ApiKey" in str(caught.value)
+
+
+def test_modalities_are_read_in_any_case() -> None:
+    assert SessionConfig(model="m", response_modalities="audio").response_modalities == (
+        wire.Modality.AUDIO,
+    )
+    assert (
+        SessionConfig(model="m", response_modalities=["audio"]).setup().output_audio_transcription
+    )

@@ -6,8 +6,17 @@ from collections.abc import Sequence
 from typing import assert_never, assert_type
 
 import attrs
+from trio.abc import ReceiveChannel
 
-from gemini_live_trio import LiveSession, SessionConfig, codec, events, open_session, wire
+from gemini_live_trio import (
+    LiveSession,
+    Receipt,
+    SessionConfig,
+    codec,
+    events,
+    open_session,
+    wire,
+)
 from gemini_live_trio.events import Event
 
 
@@ -19,6 +28,10 @@ async def sessions(config: SessionConfig) -> None:
             assert_type(event, Event)
         async with session.speaking() as nothing:
             assert_type(nothing, None)
+        async with session.prompt("Hello") as answer:
+            assert_type(answer, ReceiveChannel[Event])
+        assert_type(await session.send_text("Hello"), Receipt)
+        assert_type(await session.reconnect(), events.ReconnectState)
 
 
 def exhaustive(event: Event) -> str:
@@ -56,6 +69,8 @@ def exhaustive(event: Event) -> str:
             pass
         case events.Undecodable(frame=frame):
             assert_type(frame, str | bytes)
+        case events.Stalled(state=stall):
+            assert_type(stall, events.StallState)
         case events.Reconnecting() | events.Lagged():
             assert_type(event.message, None)
         case events.Reconnected(state=state):

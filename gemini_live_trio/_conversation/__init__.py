@@ -1,0 +1,238 @@
+"""What a session knows, apart from sockets, tasks and clocks.
+
+Connection, session and conversation are three things. A connection lives for minutes, the session
+for as long as its block, and the conversation is what the service remembers. ``Conversation`` holds
+what is needed to carry the last over the first. It is told what happened and asked what to do next;
+time is a parameter: seconds on any steady clock.
+
+* ``_outbox``: what waits to be written
+* ``_delivery``: what was written, and what is known of its fate
+* ``_turns``: whose turn it is
+* ``_handles``: the ways back
+* ``_record``: what was said, for a service that forgot it
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import attrs
+
+from .. import codec, wire
+from .._closes import Rule
+from ..capabilities import Capability
+from ..events import StallState
+from ._delivery import Delivery, Ground, Mark
+from ._handles import Handle, Handles
+from ._outbox import Bracket, Fate, Kind, Outbox, Outgoing, Ticket
+from ._record import Record
+from ._turns import Progress, Turns
+
+__all__ = [
+    "Bracket",
+    "Conversation",
+    "Fate",
+    "Ground",
+    "Handle",
+    "Impression",
+    "Kind",
+    "Outbox",
+    "Outgoing",
+    "Progress",
+    "Ticket",
+]
+
+GO_AWAY_MARGIN = 2.0
+"""Seconds before the service's own deadline at which we leave, whatever is going on."""
+
+GO_AWAY_DEFAULT = 10.0
+"""Seconds to leave in where the service didn't say; the shortest notice that was ever seen."""
+
+
+@attrs.frozen
+class Impression:
+    """What a message means beyond what it says."""
+
+    generation: int
+    stale: bool
+    """Its audio belongs to a generation that was interrupted."""
+    spurious: bool
+    """It interrupts, but nothing was generating or being spoken."""
+
+
+class Conversation:
+    """The state that outlives a connection."""
+
+    def __init__(
+        self,
+        setup: wire.LiveClientSetup,
+        capability: Capability,
+        *,
+        now: float = 0.0,
+        handle: str | None = None,
+        history: Sequence[wire.Content] = (),
+        replay: bool = True,
+        counts_setup: bool = False,
+        reseed: bool = True,
+        max_connection_age: float = math.inf,
+    ) -> None:
+        resumption = setup.session_resumption
+        self.capability = capability
+        self.setup = setup
+        self.turns = Turns()
+        self.handles = Handles(handle, now)
+        self.record = Record(history)
+        self.delivery = Delivery(
+            transparent=bool(resumption and resumption.transparent),
+            counts_setup=counts_setup,
+            replay=replay,
+            restores=capability.resume_restores,
+        )
+        self._max_age = max_connection_age
+        self._reseed = reseed
+        self._seed = list(history)
+        self._leave_by = math.inf
+        self._leave_from = math.inf
+        self._asked_at: float | None = None
+        self._output_at = now
+
+    # --- Connections -----------------------------------------------------------------------
+
+    def next_setup(self) -> tuple[wire.LiveClientSetup, Handle | None]:
+        """Return the ``setup`` for the next connection, and the handle in it."""
+        handle = self.handles.next()
+        if handle is None:
+            return self._fresh_setup(), None
+        # The service waits for history after a setup that announces it, even on a resume.
+        resumption = self.setup.session_resumption or wire.SessionResumptionConfig()
+        return attrs.evolve(
+            self.setup,
+            session_resumption=attrs.evolve(resumption, handle=handle.text),
+            history_config=None,
+        ), handle
+
+    def _fresh_setup(self) -> wire.LiveClientSetup:
+        if not self._seed or self.capability.seed != "history":
+            return self.setup
+        announced = wire.HistoryConfig(initial_history_in_client_content=True)
+        return attrs.evolve(self.setup, history_config=announced)
+
+    def seeds(self) -> Sequence[wire.Content]:
+        """Return what a fresh session must be told first."""
+        return self._seed
+
+    def connected(self, ground: Ground, now: float, handle: Handle | None) -> None:
+        """A connection is ready; ``handle`` is the one that its setup used."""
+        self._leave_by = math.inf
+        self._leave_from = now + self._max_age
+        if ground is Ground.FRESH:
+            self.handles.forget()
+            self.turns.calls.clear()
+        self.delivery.connected(ground, now, used=handle.mark if handle else None)
+        if ground is Ground.FRESH and self._seed:
+            content = wire.LiveClientContent(
+                turns=self._seed, turn_complete=self.capability.seed == "history" or None
+            )
+            seed = Outgoing(codec.encode(wire.LiveClientMessage(client_content=content)))
+            self.delivery.outbox.put_back([seed])
+
+    def disconnected(self, rule: Rule, now: float) -> None:
+        """A connection that was ready has ended."""
+        in_turn = self.turns.progress is not Progress.IDLE
+        self.delivery.disconnected(now, in_turn=in_turn, poisoned=rule.blames_input)
+        self.turns.disconnected()
+        self._leave_by = self._leave_from = math.inf
+        self._asked_at = None
+        self._seed = self.record.contents() if self._reseed else []
+
+    # --- Messages --------------------------------------------------------------------------
+
+    def written(self, now: float) -> None:
+        """The batch from ``delivery.next_batch`` is on the wire."""
+        for item in self.delivery.written(now):
+            if item.call_ids and not item.partial:
+                self.turns.answered(item.call_ids)
+            if item.asks:
+                self._asked_at = now
+            if item.ticket is None:
+                self._record(item)
+
+    def received(self, message: wire.LiveServerMessage, now: float) -> Impression:
+        """A message came in."""
+        turns = self.turns
+        interrupts = message.server_content is not None and bool(message.server_content.interrupted)
+        before = turns.progress
+        begins = turns.received(message, self._blocks)
+        if begins:
+            self._asked_at = None
+            self._confirmed(self.delivery.generation_began(now))
+        if turns.progress is Progress.GENERATING or before is not Progress.IDLE:
+            self._output_at = now
+        if message.tool_call_cancellation is not None:
+            self.delivery.cancelled(message.tool_call_cancellation.ids)
+        update = message.session_resumption_update
+        if update is not None:
+            self._note_handle(update, now)
+        if message.go_away is not None:
+            left = message.go_away.time_left
+            notice = (GO_AWAY_DEFAULT if left is None else left) - GO_AWAY_MARGIN
+            self._leave_by = now + max(0.0, notice)
+            self._leave_from = now
+        spurious = interrupts and before is Progress.IDLE and not begins
+        stale = before is Progress.INTERRUPTED or (interrupts and not spurious)
+        if not stale:
+            self.record.received(message)
+        return Impression(turns.generation, stale, spurious)
+
+    def _blocks(self, function: str | None) -> bool:
+        """Tell whether the model waits for a function: as declared, or as it does by default."""
+        for tool in self.setup.tools:
+            for declared in tool.function_declarations:
+                if declared.name == function and declared.behavior is not None:
+                    return declared.behavior == wire.Behavior.BLOCKING
+        return self.capability.blocking_tools
+
+    def _note_handle(self, update: wire.LiveServerSessionResumptionUpdate, now: float) -> None:
+        consumed = update.last_consumed_client_message_index
+        previous = self.handles.newest
+        mark: Mark = self.delivery.mark(consumed)
+        if self.handles.received(update, now, mark):
+            self._confirmed(
+                self.delivery.handle_issued(consumed, previous.mark if previous else None)
+            )
+
+    def _confirmed(self, items: Sequence[Outgoing]) -> None:
+        for item in items:
+            self._record(item)
+
+    def _record(self, item: Outgoing) -> None:
+        for role, text in item.said:
+            self.record.said(role, text)
+
+    # --- What now --------------------------------------------------------------------------
+
+    def leave_soon(self, now: float) -> None:
+        """The user wants another connection, as soon as nothing is cut by it."""
+        self._leave_from = now
+
+    def leave_at(self) -> float:
+        """Return when to move to a new connection: ``math.inf`` for not as things stand."""
+        asked = self._asked_at is not None
+        if asked or self.turns.busy or self.delivery.user_marked_speaking:
+            return self._leave_by
+        return min(self._leave_from, self._leave_by)
+
+    def waiting_for(self, now: float) -> tuple[StallState, float] | None:
+        """Return what a silence is about and its length; ``None`` in an idle session."""
+        turns = self.turns
+        if turns.calls:
+            return StallState.TOOL, now - self._output_at
+        if turns.progress is Progress.GENERATING:
+            state = StallState.THINKING if turns.thinking else StallState.SERVER
+            return state, now - self._output_at
+        if turns.in_progress:
+            return StallState.THINKING, now - self._output_at
+        if self._asked_at is not None:
+            return StallState.MODEL, now - self._asked_at
+        return None

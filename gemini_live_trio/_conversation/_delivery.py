@@ -1,0 +1,391 @@
+"""What was written, and what is known of its fate.
+
+The service doesn't acknowledge messages. Written is therefore not taken, and after a cut nobody can
+say of the last messages whether the service has them. Two things tell:
+
+* output of a generation that began after the write: the service reads in order, so it had read
+  that message. Output of a generation that was already running tells nothing.
+* in transparent mode (Vertex AI), the index of the last consumed message, which comes with each
+  handle and is exact: state and index belong together, so all after it is sent again, and nothing
+  else.
+
+Without the index, a message that may or may not have been taken waits for a moment after the
+resume: if the model begins to answer, it was; if not, it is sent once more. Where even that can't
+tell, its fate is ``unknown``, and is said to be so. Nothing is sent a third time.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections import deque
+from collections.abc import Iterable
+from typing import Literal
+
+import attrs
+
+from ._outbox import Bracket, Fate, Kind, Outbox, Outgoing
+
+__all__ = ["Delivery", "Ground", "Mark"]
+
+HOLD_SECONDS = 2.0
+"""How long to wait after a resume for a turn to begin by itself."""
+
+EVIDENCE_MARGIN = 0.1
+"""Seconds: output that arrives sooner after a write may have been begun before it was read."""
+
+AUDIO_ASKS = 10.0
+"""Seconds in which audio that was sent may be what the model answers."""
+
+MOST_UNCONFIRMED = 256
+MOST_UNCONFIRMED_CHARACTERS = 8 * 2**20
+MOST_UNCONSUMED = 4096
+MOST_UNCONSUMED_CHARACTERS = 32 * 2**20
+"""Transparent mode keeps audio too."""
+
+BATCH_CHARACTERS = 256 * 2**10
+"""Written at once at the most: a tear costs no more than this, and a close needn't wait longer."""
+
+_START = '{"realtimeInput":{"activityStart":{}}}'
+
+
+class Ground(enum.Enum):
+    """What the service has after a reconnect."""
+
+    RESUMED = "resumed"
+    FRESH = "fresh"
+
+
+Mark = tuple[int, int]
+"""Number of the connection, and of the message on it, from 1."""
+
+
+@attrs.define(eq=False)
+class _Sent:
+    item: Outgoing
+    at: float
+    mark: Mark
+    evident: bool = False
+    """A generation began after it."""
+
+
+@attrs.define
+class _Tally:
+    """What a reconnect did with what was under way."""
+
+    replayed: int = 0
+    unknown: int = 0
+
+
+class Delivery:
+    """The outbox and what comes after it."""
+
+    def __init__(
+        self,
+        *,
+        transparent: bool = False,
+        counts_setup: bool = False,
+        replay: bool = True,
+        restores: Literal["latest", "handle"] = "latest",
+        audio_seconds: float = 10.0,
+    ) -> None:
+        self.outbox = Outbox(audio_seconds=audio_seconds)
+        self._transparent = transparent
+        self._counts_setup = counts_setup
+        self._replay = replay
+        self._restores = restores
+        self._open = False
+        self._connection = 0
+        self._index = 0
+        self._in_flight: list[Outgoing] = []
+        self._sent: deque[_Sent] = deque()
+        self._characters = 0
+        self._waiting: list[Outgoing] = []
+        self._others_asked = False
+        """A turn that begins by itself may answer something that isn't waiting."""
+        self._held_until = -math.inf
+        self._bracket_open = False
+        self._reopen = False
+        self._audio_at = -math.inf
+        self.tally = _Tally()
+
+    # --- Writing ---------------------------------------------------------------------------
+
+    @property
+    def held_until(self) -> float:
+        """When waiting messages must be decided; ``math.inf`` while nothing waits."""
+        return self._held_until if self._waiting else math.inf
+
+    @property
+    def ready(self) -> bool:
+        """Whether something may be written now."""
+        return self._open and not self._waiting and len(self.outbox) > 0
+
+    @property
+    def user_marked_speaking(self) -> bool:
+        """Whether an utterance was begun by a mark and not ended yet."""
+        return self._bracket_open
+
+    @property
+    def unsettled(self) -> int:
+        """How many messages were not written yet."""
+        return len(self.outbox) + len(self._in_flight) + len(self._waiting)
+
+    def next_batch(self) -> list[Outgoing]:
+        """Take what is to be written now, at once and in this order."""
+        characters = 0
+        while self.ready and characters < BATCH_CHARACTERS:
+            item = self.outbox.take()
+            if self._reopen and not self._goes_as_it_is(item):
+                continue
+            self._in_flight.append(item)
+            characters += len(item.frame)
+        return self._in_flight
+
+    def _goes_as_it_is(self, item: Outgoing) -> bool:
+        """Mend an utterance that was begun on the connection before this one.
+
+        Its first sound here opens it again. Without any its end would end nothing, which the
+        service takes for an error.
+        """
+        if item.kind is Kind.AUDIO:
+            self._in_flight.append(Outgoing(_START, bracket=Bracket.START))
+            self._reopen = False
+        elif item.bracket is not None:
+            self._bracket_open = self._reopen = False
+            return item.bracket is Bracket.START
+        return True
+
+    def written(self, now: float) -> list[Outgoing]:
+        """The batch was written to its last byte; return it."""
+        batch, self._in_flight = self._in_flight, []
+        for item in batch:
+            self._note_sent(item, now)
+            item.become(Fate.SENT)
+        return batch
+
+    def failed(self, now: float) -> None:
+        """The batch was not written to its last byte: the last frame of it can't have arrived."""
+        batch, self._in_flight = self._in_flight, []
+        if self._transparent:
+            self.outbox.put_back(batch)
+            return
+        for item in batch[:-1]:
+            self._note_sent(item, now)
+        self.outbox.put_back(batch[-1:])
+
+    def _note_sent(self, item: Outgoing, now: float) -> None:
+        self._index += 1
+        if item.kind is Kind.AUDIO:
+            self._audio_at = now
+        if item.bracket is not None:
+            self._bracket_open = item.bracket is Bracket.START
+        keep = item.ticket is not None or self._transparent
+        if keep and not (item.kind is not Kind.CONTROL and not self._transparent):
+            self._sent.append(_Sent(item, now, (self._connection, self._index)))
+            self._characters += len(item.frame)
+            most = MOST_UNCONSUMED if self._transparent else MOST_UNCONFIRMED
+            characters = (
+                MOST_UNCONSUMED_CHARACTERS if self._transparent else MOST_UNCONFIRMED_CHARACTERS
+            )
+            while len(self._sent) > most or self._characters > characters:
+                self._forget(self._sent[0], Fate.UNKNOWN, "too many were waiting for evidence")
+
+    def _forget(self, sent: _Sent, fate: Fate, reason: str = "") -> None:
+        self._sent.remove(sent)
+        self._characters -= len(sent.item.frame)
+        sent.item.become(fate, reason)
+
+    # --- Evidence --------------------------------------------------------------------------
+
+    def generation_began(self, now: float) -> list[Outgoing]:
+        """Output of a new generation arrived; return what it confirms, in order."""
+        if self._waiting:
+            return self._settle_waiting()
+        if self._transparent:
+            return []
+        confirmed = []
+        # With nobody speaking, only a message can have asked for it: the first, at the least.
+        somebody_asked = self._audio_at > now - AUDIO_ASKS
+        for sent in list(self._sent):
+            if sent.at > now - EVIDENCE_MARGIN and somebody_asked:
+                break
+            somebody_asked = somebody_asked or sent.item.asks
+            sent.evident = True
+            if self._restores == "latest":
+                self._forget(sent, Fate.CONFIRMED)
+                confirmed.append(sent.item)
+        return confirmed
+
+    def _settle_waiting(self) -> list[Outgoing]:
+        """The model answers by itself after a resume: to what?"""
+        waiting, self._waiting = self._waiting, []
+        asked = next((n for n, item in enumerate(waiting, 1) if item.asks), 0)
+        if self._others_asked:
+            asked = 0
+        for item in waiting[:asked]:
+            item.become(Fate.CONFIRMED)
+        for item in waiting[asked:]:
+            self._give_up(item, "the connection broke, and the answer that came doesn't tell")
+        return waiting[:asked]
+
+    def _give_up(self, item: Outgoing, reason: str) -> None:
+        if item.ticket is not None and not item.ticket.fate.final:
+            self.tally.unknown += 1
+        item.become(Fate.UNKNOWN, reason)
+
+    def handle_issued(self, consumed: int | None, previous: Mark | None) -> list[Outgoing]:
+        """A handle came; return what it confirms.
+
+        Args:
+          consumed: The index that came with it, in transparent mode.
+          previous: The mark of the handle before it, which may still be needed.
+        """
+        confirmed: list[Outgoing] = []
+        if self._transparent:
+            mark = (self._connection, consumed or 0)
+            for sent in self._sent:
+                if sent.mark <= mark and not sent.evident:
+                    sent.evident = True
+                    sent.item.become(Fate.CONFIRMED)
+                    confirmed.append(sent.item)
+            while self._sent and previous is not None and self._sent[0].mark <= previous:
+                self._forget(self._sent[0], Fate.CONFIRMED)
+        elif self._restores == "handle":
+            for sent in [sent for sent in self._sent if sent.evident]:
+                self._forget(sent, Fate.CONFIRMED)
+                confirmed.append(sent.item)
+        return confirmed
+
+    def mark(self, consumed: int | None) -> Mark:
+        """Return the place in the stream of messages that a handle stands for."""
+        return (self._connection, consumed or 0)
+
+    # --- Connections -----------------------------------------------------------------------
+
+    def disconnected(self, now: float, *, in_turn: bool, poisoned: bool) -> None:
+        """The connection is gone.
+
+        Args:
+          now: When.
+          in_turn: Whether a generation was running.
+          poisoned: Whether the service ended it because of something that was sent: then nothing
+            is sent again.
+        """
+        self._open = False
+        if self._in_flight:
+            self.failed(now)
+        if self._waiting:
+            # Cut once more while waiting: what is known of them has not changed.
+            for item in self._waiting:
+                self._sent.append(_Sent(item, now, (self._connection, self._index)))
+                self._characters += len(item.frame)
+            self._waiting = []
+        elif self._sent:
+            self._others_asked = in_turn or self._audio_at > now - AUDIO_ASKS
+        if poisoned and not self._transparent:
+            for sent in list(self._sent):
+                self._forget(sent, Fate.UNKNOWN, "the service closed because of what was sent")
+                self.tally.unknown += 1
+
+    def connected(self, ground: Ground, now: float, *, used: Mark | None = None) -> None:
+        """A connection is ready.
+
+        Args:
+          ground: What the service has.
+          now: When.
+          used: The mark of the handle that was used.
+        """
+        self._connection += 1
+        self._index = 1 if self._counts_setup else 0
+        cut, self._sent, self._characters = list(self._sent), deque(), 0
+        if self._transparent and ground is Ground.RESUMED and used is not None:
+            self._resend([sent.item for sent in cut if sent.mark > used])
+        elif ground is Ground.FRESH:
+            self._start_afresh([sent.item for sent in cut if not sent.evident])
+        else:
+            items = [sent.item for sent in cut]
+            self._waiting = [item for item in items if self._may_replay(item)]
+            self._held_until = now + HOLD_SECONDS
+            if any(item.asks and item not in self._waiting for item in items):
+                self._others_asked = True
+        # The user may be in the middle of an utterance, and the new connection doesn't know.
+        self._reopen = self._bracket_open
+        self._open = True
+
+    def _resend(self, items: Iterable[Outgoing]) -> None:
+        again = list(items)
+        for item in again:
+            if item.ticket is not None:
+                item.ticket.replays += 1
+                self.tally.replayed += 1
+        self.outbox.put_back(again)
+        self._bracket_open = False
+
+    def _start_afresh(self, items: Iterable[Outgoing]) -> None:
+        reason = "the new session doesn't know the call"
+        for item in self.outbox.drop_call_answers():
+            item.become(Fate.DROPPED, reason)
+        kept = []
+        for item in items:
+            if item.call_ids:
+                item.become(Fate.DROPPED, reason)
+            else:
+                kept.append(item)
+        if self._transparent:
+            # Exact even here: the service has none of it, and sound was kept too.
+            self._resend(kept)
+        else:
+            self._send_again([item for item in kept if self._may_replay(item)])
+
+    def _may_replay(self, item: Outgoing) -> bool:
+        if item.kind is not Kind.CONTROL or item.bracket is not None or item.ticket is None:
+            return False
+        if item.partial:
+            self._give_up(item, "a part of an answer is never sent twice")
+        elif item.ticket.replays:
+            self._give_up(item, "the connection broke again after it was sent twice")
+        elif not self._replay:
+            self._give_up(item, "the connection broke, and replay_unconfirmed is off")
+        else:
+            return True
+        return False
+
+    def _send_again(self, items: list[Outgoing]) -> None:
+        for item in items:
+            assert item.ticket is not None
+            item.ticket.replays += 1
+            self.tally.replayed += 1
+        self.outbox.put_back(items)
+
+    def cancelled(self, call_ids: Iterable[str]) -> None:
+        """The service no longer wants the answers to these calls."""
+        gone = set(call_ids)
+        for item in self.outbox.drop_call_answers(gone):
+            item.become(Fate.DROPPED, "the service cancelled the call")
+        for item in [
+            item for item in self._waiting if item.call_ids and gone >= set(item.call_ids)
+        ]:
+            self._waiting.remove(item)
+            item.become(Fate.DROPPED, "the service cancelled the call")
+
+    def tick(self, now: float) -> None:
+        """Time has passed."""
+        if self._waiting and now >= self._held_until:
+            waiting, self._waiting = self._waiting, []
+            self._send_again(waiting)
+
+    def close(self, why: str) -> None:
+        """The session is over: everything gets its last state."""
+        self._open = False
+        for item in [*self._in_flight, *self.outbox.clear()]:
+            item.become(Fate.DROPPED, why)
+        for item in [*(sent.item for sent in self._sent), *self._waiting]:
+            item.become(Fate.UNKNOWN, "the session ended before the service showed that it had it")
+        self._in_flight, self._waiting = [], []
+        self._sent.clear()
+
+    def take_tally(self) -> _Tally:
+        """Return what the reconnect did, and begin a new count."""
+        tally, self.tally = self.tally, _Tally()
+        return tally

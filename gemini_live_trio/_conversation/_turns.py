@@ -1,0 +1,125 @@
+"""Whose turn it is, as far as the service's messages tell.
+
+A generation is one run of output, from its first piece to ``turnComplete``. Generated, complete and
+idle are three facts: the answer may be made long before it has been spoken, and a complete turn may
+be followed by another without the user saying anything (``interactionStatus: IN_PROGRESS``).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+
+import attrs
+
+from .. import wire
+
+__all__ = ["Progress", "Turns"]
+
+
+class Progress(enum.Enum):
+    """Where the model's turn stands."""
+
+    IDLE = "idle"
+    """Nothing was asked yet, or all was answered."""
+    GENERATING = "generating"
+    """Output is coming in."""
+    GENERATED = "generated"
+    """All of the output was made; it is being spoken, as far as the service knows."""
+    INTERRUPTED = "interrupted"
+    """The output was cut; ``turnComplete`` follows."""
+
+
+@attrs.define
+class Turns:
+    """Fed with every message; asked what it means."""
+
+    generation: int = 0
+    """Number of the newest run of output, from 1."""
+    progress: Progress = Progress.IDLE
+    in_progress: bool = False
+    """The model goes on without the user: more turns follow."""
+    user_speaking: bool = False
+    """The service hears speech."""
+    calls: dict[str, bool] = attrs.field(factory=dict)
+    """Open tool calls by id, and whether the model waits for the answer."""
+    thinking: bool = False
+    """The newest output was reasoning."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether moving to another connection now would cut something."""
+        return (
+            self.progress is not Progress.IDLE
+            or self.in_progress
+            or self.user_speaking
+            or any(self.calls.values())
+        )
+
+    def received(
+        self, message: wire.LiveServerMessage, blocks: Callable[[str | None], bool]
+    ) -> bool:
+        """Note what a message says; tell whether it begins a new generation.
+
+        Args:
+          message: What came.
+          blocks: Whether the model waits for the answer of a function, by its name.
+        """
+        begins = self._note_output(message)
+        content = message.server_content
+        status = message.interaction_status
+        if content is not None:
+            if content.generation_complete and self.progress is Progress.GENERATING:
+                self.progress = Progress.GENERATED
+            if content.interrupted and self.progress is not Progress.IDLE:
+                self.progress = Progress.INTERRUPTED
+            if content.turn_complete:
+                self.progress = Progress.IDLE
+                self.thinking = False
+            status = content.interaction_status or status
+            if content.turn_complete or status is not None:
+                self.in_progress = status == wire.InteractionStatus.IN_PROGRESS
+        elif status is not None:
+            self.in_progress = status == wire.InteractionStatus.IN_PROGRESS
+        if message.tool_call is not None:
+            for call in message.tool_call.function_calls:
+                if call.id is not None:
+                    self.calls[call.id] = blocks(call.name)
+        if message.tool_call_cancellation is not None:
+            for call_id in message.tool_call_cancellation.ids:
+                self.calls.pop(call_id, None)
+        activity = message.voice_activity
+        if activity is not None:
+            self.user_speaking = (
+                activity.voice_activity_type == wire.VoiceActivityType.ACTIVITY_START
+            )
+        return begins
+
+    def answered(self, call_ids: tuple[str, ...]) -> None:
+        """The user answered these calls."""
+        for call_id in call_ids:
+            self.calls.pop(call_id, None)
+
+    def disconnected(self) -> None:
+        """A turn that was cut with its connection is over; its calls may be answered yet."""
+        self.progress = Progress.IDLE
+        self.in_progress = self.user_speaking = self.thinking = False
+
+    def _note_output(self, message: wire.LiveServerMessage) -> bool:
+        content = message.server_content
+        spoken = content is not None and (
+            (content.model_turn is not None and bool(content.model_turn.parts))
+            or (
+                content.output_transcription is not None and bool(content.output_transcription.text)
+            )
+        )
+        if not spoken and message.tool_call is None:
+            return False
+        if content is not None and content.model_turn is not None:
+            self.thinking = all(bool(part.thought) for part in content.model_turn.parts)
+        if self.progress in (Progress.GENERATING, Progress.INTERRUPTED, Progress.GENERATED):
+            # Late output of the generation that is known already.
+            return False
+        self.progress = Progress.GENERATING
+        self.generation += 1
+        return True

@@ -1,0 +1,80 @@
+"""Connections, each held open by a small task of its own.
+
+A connection's nursery and cancel scope must be left in the task that entered them, in reverse
+order. Held by a task each, two connections can overlap: the next is dialled while the other still
+works. The same task listens for its connection's pulse.
+"""
+
+from __future__ import annotations
+
+import attrs
+import trio
+
+from .._transport import Connection, Connector, open_connection
+from ..config import Liveness, SessionConfig
+
+__all__ = ["Line", "Lines", "lone"]
+
+
+@attrs.frozen(eq=False)
+class Line:
+    """A connection and the way to let go of it."""
+
+    connection: Connection
+    released: trio.Event = attrs.field(factory=trio.Event)
+
+
+@attrs.frozen(kw_only=True)
+class Lines:
+    """Dials, for as long as a nursery lives."""
+
+    nursery: trio.Nursery
+    config: SessionConfig
+    connector: Connector
+    liveness: Liveness
+    connect_timeout: float
+
+    async def dial(self) -> Line:
+        """Open a connection up to the WebSocket, held by a task of its own."""
+        try:
+            line: Line = await self.nursery.start(self._hold)
+        except BaseExceptionGroup as group:
+            raise lone(group) from None
+        return line
+
+    async def _hold(self, *, task_status: trio.TaskStatus[Line]) -> None:
+        async with open_connection(
+            self.connector,
+            self.config.endpoint.target(),
+            self.config.auth.headers() if self.config.auth else [],
+            timeout=self.connect_timeout,
+        ) as connection:
+            line = Line(connection)
+            task_status.started(line)
+            await self._feel_pulse(line)
+
+    async def _feel_pulse(self, line: Line) -> None:
+        """Ping a silent connection until it is released, and give up a dead one."""
+        connection, liveness = line.connection, self.liveness
+        while not line.released.is_set():
+            heard_at = connection.heard_at
+            with trio.move_on_at(heard_at + liveness.ping_after):
+                await line.released.wait()
+                return
+            if connection.heard_at == heard_at:
+                # Any byte is life, so a late answer counts as well as one in time.
+                await connection.ping(timeout=max(0.0, liveness.timeout - liveness.ping_after))
+            if connection.over:
+                await line.released.wait()
+            elif connection.heard_at == heard_at:
+                await connection.abort(
+                    f"nothing was heard from the service for {liveness.timeout:g} s, "
+                    "so this client gave the connection up"
+                )
+
+
+def lone(error: BaseException) -> BaseException:
+    """Return what a group is about, where it holds one exception."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,78 @@
+"""What differs between models, as data: each entry with its source.
+
+Sources are named as in ``docs/protocol.md``. The first entry whose name begins a model's name
+counts; a model that isn't known gets the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import attrs
+
+__all__ = ["CAPABILITIES", "Capability", "capability_of"]
+
+
+@attrs.frozen(kw_only=True)
+class Capability:
+    """What one family of models does."""
+
+    family: str
+    """How the models' names begin, without ``models/``."""
+    resume_restores: Literal["latest", "handle"]
+    """Whether a handle brings back the latest state, or the state at its own time."""
+    blocking_tools: bool
+    """Whether the model waits for a tool's answer unless it is told not to."""
+    seed: Literal["history", "content"]
+    """How turns are put into a fresh session: announced in ``setup``, or just sent."""
+    source: str
+
+
+CAPABILITIES: Sequence[Capability] = (
+    Capability(
+        family="gemini-3.8-live",
+        resume_restores="latest",
+        blocking_tools=False,
+        seed="history",
+        source="resumption measured 2026-10; tools: model page",
+    ),
+    Capability(
+        family="gemini-3.1",
+        resume_restores="handle",
+        blocking_tools=True,
+        seed="history",
+        source="session management and tools pages, 2026-09",
+    ),
+    Capability(
+        family="gemini-2.5",
+        resume_restores="handle",
+        blocking_tools=True,
+        seed="content",
+        source="session management and capabilities pages, 2026-09",
+    ),
+    Capability(
+        family="gemini-live-2.5",
+        resume_restores="handle",
+        blocking_tools=True,
+        seed="content",
+        source="session management and capabilities pages, 2026-09",
+    ),
+    Capability(
+        family="",
+        resume_restores="latest",
+        blocking_tools=True,
+        seed="history",
+        source="nothing known: what does the least harm",
+    ),
+)
+
+
+def capability_of(model: str) -> Capability:
+    """Find what is known of a model.
+
+    Args:
+      model: In any of its forms: short, ``models/...``, or a Vertex AI path.
+    """
+    name = model.rpartition("/")[2]
+    return next(entry for entry in CAPABILITIES if name.startswith(entry.family))

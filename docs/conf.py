@@ -45,7 +45,7 @@ nitpick_ignore_regex = [
 ]
 
 # What autodoc makes of the alias ``Event``: 32 names.
-_EVENTS = re.compile(r"~?gemini_live_trio\.events\.SetupComplete \|.*\.Lagged")
+_EVENTS = re.compile(r"~?gemini_live_trio\.events\.SetupComplete \|.*\.Stalled")
 
 _fields: dict[str, list[str]] = {}
 """Docstrings of fields, between the two hooks that go round Napoleon's own."""

@@ -1,6 +1,8 @@
 """What the documents claim."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,3 +24,24 @@ def test_every_claim_of_delivery_names_a_test_that_exists() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py"))
     missing = {name for name in claimed if f"def {name}(" not in source}
     assert not missing
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/testing.md"])
+def test_the_whole_programs_in_a_document_run(name: str) -> None:
+    text = (DOCS.parent / name).read_text(encoding="utf-8")
+    programs = [
+        block
+        for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+        if "trio.run" in block
+    ]
+    assert programs
+    for program in programs:
+        run = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+        assert run.stdout.strip()

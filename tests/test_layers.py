@@ -12,13 +12,13 @@ import gemini_live_trio
 PACKAGE = Path(gemini_live_trio.__file__).parent
 
 # Each layer may import itself and those before it on its line.
-ORDER = ["errors", "wire", "events", "codec", "_conversation", "_session", "tools", "repl"]
+ORDER = ["errors", "wire", "events", "codec", "_conversation", "_session", "repl"]
 BESIDE_CONVERSATION = {"_transport", "_auth", "_endpoint", "_closes", "capabilities", "config"}
 RULES: dict[str, set[str]] = {
     **{layer: set(ORDER[:number]) for number, layer in enumerate(ORDER)},
     **{module: {"errors", "wire"} | BESIDE_CONVERSATION for module in BESIDE_CONVERSATION},
     "media": {"errors"},
-    "simulator": {"errors", "wire", "events", "codec", "_closes", "_endpoint"},
+    "simulator": {"errors", "wire", "codec", "_endpoint"},
     "testing": {"errors", "wire", "events", "codec", "simulator"},
     "__main__": {"repl"},
 }
@@ -87,6 +87,15 @@ def test_imports_go_one_way(path: Path) -> None:
 def test_sans_io_modules_know_no_world(path: Path) -> None:
     if layer_of(path) in SANS_IO:
         assert not {name.split(".")[0] for name in imports(path)} & IMPURE
+
+
+def test_the_terminal_program_uses_public_names_only() -> None:
+    for path in modules():
+        if layer_of(path) in ("repl", "__main__"):
+            ours = {name for name in imports(path) if name.startswith("gemini_live_trio.")}
+            elsewhere = {name for name in ours if not name.startswith("gemini_live_trio.repl")}
+            private = {name for name in elsewhere if "._" in name.removesuffix(".__version__")}
+            assert not private, path
 
 
 def test_importing_the_package_brings_nothing_heavy() -> None:

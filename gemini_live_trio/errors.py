@@ -24,8 +24,8 @@
 Trio's own ``ClosedResourceError``, ``BusyResourceError``, ``WouldBlock`` and ``EndOfChannel`` keep
 Trio's meanings and are raised as they are.
 
-Every message is one sentence for a person; what a program wants to know stands in attributes. No
-message contains a key, a token, or media.
+Every message is a sentence or two for a person; what a program wants to know stands in attributes.
+No message contains a key, a token, or media.
 """
 
 from __future__ import annotations
@@ -54,8 +54,18 @@ __all__ = [
 ]
 
 
+def _again(kind: type[GeminiLiveError], args: tuple[object, ...]) -> GeminiLiveError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error
+
+
 class GeminiLiveError(Exception):
-    """Base of every error that this library defines."""
+    """Base of every error that this library defines; each can be copied and pickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Give the text and the attributes; Python alone would call ``__init__`` with the text."""
+        return _again, (type(self), self.args), self.__dict__
 
 
 class ConfigError(GeminiLiveError, ValueError):

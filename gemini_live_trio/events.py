@@ -11,7 +11,7 @@ completeness with ``typing.assert_never``.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -62,6 +62,20 @@ __all__ = [
 ]
 
 _NO_MESSAGE = wire.LiveServerMessage()
+_SHOWN = 24
+
+
+def _brief(value: JsonValue) -> str:
+    """Show an unknown value by its kind: it may be a key, a handle, or media."""
+    match value:
+        case str() if len(value) > _SHOWN:
+            return f"<{len(value)} characters>"
+        case Mapping():
+            return f"<object of {len(value)}>"
+        case Sequence() if not isinstance(value, str):
+            return f"<list of {len(value)}>"
+        case _:
+            return repr(value)
 
 
 @attrs.frozen
@@ -283,7 +297,7 @@ class ToolCall(ServerEvent):
     id: str | None
     """Opaque, always text; absent on old Vertex models."""
     name: str
-    args: Struct = attrs.field(factory=dict)
+    args: Struct = attrs.field(factory=dict, hash=False)
     call: wire.FunctionCall = attrs.field(factory=wire.FunctionCall, repr=False)
 
 
@@ -331,7 +345,7 @@ class ServerError(ServerEvent):
     text: str
     code: int | None = None
     status: str | None = None
-    details: Sequence[Struct] = ()
+    details: Sequence[Struct] = attrs.field(default=(), hash=False)
 
 
 @attrs.frozen
@@ -340,7 +354,7 @@ class Unknown(ServerEvent):
 
     path: str
     """Its place in the frame, as in ``serverContent.newThing``."""
-    value: JsonValue
+    value: JsonValue = attrs.field(repr=_brief, hash=False)
 
 
 @attrs.frozen

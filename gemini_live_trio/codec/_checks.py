@@ -61,8 +61,9 @@ def _only_field(message: wire.Message, expected: str) -> str:
     names += message.extra
     if len(names) == 1:
         return names[0]
-    found = " and ".join(names) if names else "none"
-    raise Malformed(f"exactly {expected}", found)
+    if not names:
+        raise Malformed(f"exactly {expected}", "all of them None")
+    raise Malformed(f"exactly {expected}", " and ".join(names))
 
 
 def _require_text(name: str, value: object) -> None:
@@ -112,7 +113,7 @@ def _check_content(content: wire.Content) -> None:
 
 
 def _check_realtime(given: wire.LiveClientRealtimeInput) -> None:
-    name = _only_field(given, "one field (each is a stream of its own)")
+    name = _only_field(given, "one of its fields (each is a stream of its own)")
     match name:
         case "audio" | "video":
             blob = getattr(given, name)

@@ -41,7 +41,8 @@ def encode_audio(pcm: bytes, *, rate_hz: int = 16_000) -> str:
     Raises:
       LocalProtocolError: ``pcm`` has odd length, or the rate is no positive whole number.
     """
-    head = _AUDIO_HEADS.get(rate_hz)
+    # The type first: 16000.0 and True would find the entries of 16000 and 1.
+    head = _AUDIO_HEADS.get(rate_hz) if type(rate_hz) is int else None
     if head is None:
         head = _audio_head(rate_hz)
     if len(pcm) & 1:
@@ -58,7 +59,7 @@ def _audio_head(rate_hz: int) -> str:
             "Can't send the message: the sample rate is a positive whole number of hertz, "
             f"not {rate_hz!r}."
         )
-    head = f'{{"realtimeInput":{{"audio":{{"mimeType":"audio/pcm;rate={rate_hz}","data":"'
+    head = f'{{"realtimeInput":{{"audio":{{"mimeType":"audio/pcm;rate={int(rate_hz)}","data":"'
     if len(_AUDIO_HEADS) < _MOST_AUDIO_HEADS:
         _AUDIO_HEADS[rate_hz] = head
     return head
@@ -70,7 +71,7 @@ _LONGEST_HEAD: Final = 200
 _LONGEST_TAIL: Final = 100
 _MOST_HEADS: Final = 32
 _MOST_TAILS_OF_A_HEAD: Final = 8
-_PROBE: Final = "AB/+"
+_PROBES: Final = ("AB/+", "CD+/")
 
 Assembler: TypeAlias = Callable[[Any, str | None, str | None], LiveServerMessage]
 _Known: TypeAlias = tuple[bytes, Assembler | None, str | None, str | None]
@@ -165,15 +166,17 @@ def read_directly(frame: bytes) -> LiveServerMessage | None:
     if not start:
         return None
     for tail, assemble, role, detail in _known.get(frame[:start], ()):
-        if frame.endswith(tail):
+        end = len(frame) - len(tail)
+        # The quote that ends the string is the tail's, never the one that begins it.
+        if end >= start and frame.endswith(tail):
             if assemble is None:
                 return None
             try:
                 if assemble is _with_audio:
-                    value = pybase64.b64decode(frame[start : -len(tail)], validate=True)
+                    value = pybase64.b64decode(frame[start:end], validate=True)
                 else:
                     # With its quotes: what isn't one whole string is an error here.
-                    value = orjson.loads(frame[start - 1 : 1 - len(tail)])
+                    value = orjson.loads(frame[start - 1 : end + 1])
             except (binascii.Error, ValueError):
                 continue
             return assemble(value, role, detail)
@@ -205,9 +208,11 @@ def learn(
         return
     if len(known) >= _MOST_TAILS_OF_A_HEAD or any(tail == one[0] for one in known):
         return
-    value = pybase64.b64decode(_PROBE) if assemble is _with_audio else _PROBE
+    # Another text than the frame's own: a second string that says the same would not be noticed.
+    probe = _PROBES[written == _PROBES[0].encode()]
+    value = pybase64.b64decode(probe) if assemble is _with_audio else probe
     # This can't fail where the frame itself didn't: the probe is good as text and as base64.
-    probed = read(head + _PROBE.encode() + tail, LiveServerMessage)
+    probed = read(head + probe.encode() + tail, LiveServerMessage)
     is_plain = probed == assemble(value, role, detail)
     _known[head] = (*known, (tail, assemble if is_plain else None, role, detail))
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from .. import events, wire
 from ..events import Event
 from ._checks import is_pcm
+from ._scalars import describe_python
 from ._shapes import maker
 
 __all__ = ["to_events"]
@@ -46,7 +47,15 @@ def to_events(message: wire.LiveServerMessage) -> Sequence[Event]:
     contents gives one event for each; a part with none that has an event of its own gives a
     ``ModelPart``. Thoughts are ``ModelThought``, and a thought that isn't text is a ``ModelPart``,
     so that nobody plays it.
+
+    Raises:
+      TypeError: ``message`` isn't what ``decode`` returns.
     """
+    if not isinstance(message, wire.LiveServerMessage):
+        raise TypeError(
+            "to_events takes what codec.decode returns, a wire.LiveServerMessage, "
+            f"not {describe_python(message)}."
+        )
     found: list[Event] = []
     add = found.append
     if message.setup_complete is not None:
@@ -100,7 +109,6 @@ def to_events(message: wire.LiveServerMessage) -> Sequence[Event]:
 
 
 _Add = Callable[[Event], None]
-_NO_TRANSCRIPTION: Final = wire.Transcription()
 _NO_USAGE: Final = wire.UsageMetadata()
 _NO_GROUNDING: Final = wire.GroundingMetadata()
 _NO_URL_CONTEXT: Final = wire.UrlContextMetadata()

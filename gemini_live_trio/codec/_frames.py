@@ -23,7 +23,7 @@ from ._scalars import (
     Rounded,
     count_objects,
     deeper_than,
-    describe,
+    describe_python,
     plain,
 )
 from ._writing import fresh_writer
@@ -62,8 +62,9 @@ def decode(frame: str | bytes) -> LiveServerMessage:
 
     Raises:
       DecodeError: the frame is no JSON object, or a known field holds something that it can't hold.
+      TypeError: it is neither text nor bytes.
     """
-    if type(frame) is bytes:
+    if type(frame) is bytes and len(frame) <= SIZE_LIMIT:
         message = read_directly(frame)
         if message is None:
             message = _read(frame, LiveServerMessage)
@@ -77,6 +78,7 @@ def decode_client(frame: str | bytes) -> LiveClientMessage:
 
     Raises:
       DecodeError: the frame is no JSON object, or a known field holds something that it can't hold.
+      TypeError: it is neither text nor bytes.
     """
     return _read(frame, LiveClientMessage)
 
@@ -122,6 +124,11 @@ def _too_deep() -> Malformed:
 
 
 def _parse(frame: str | bytes) -> Any:
+    if not isinstance(frame, (str, bytes, bytearray)):
+        raise TypeError(
+            "a frame is passed as the JSON text that came, in str or bytes, "
+            f"not as {describe_python(frame)}."
+        )
     if len(frame) > SIZE_LIMIT:
         raise DecodeError(
             path="", expected=f"at most {SIZE_LIMIT:,} bytes", found=f"{len(frame):,}"
@@ -130,7 +137,9 @@ def _parse(frame: str | bytes) -> Any:
         tree = orjson.loads(frame)
     except orjson.JSONDecodeError as error:
         # The position helps, the text around it may be media; .doc is the whole frame.
-        failure = DecodeError(path="", expected="JSON", found=f"none: {error.msg} at {error.pos:,}")
+        failure = DecodeError(
+            path="", expected="JSON", found=f"something else ({error.msg} at {error.pos:,})"
+        )
     else:
         if len(frame) > _UNSUSPICIOUS_SIZE and count_objects(tree, OBJECTS_LIMIT) > OBJECTS_LIMIT:
             raise DecodeError(path="", expected=f"at most {OBJECTS_LIMIT:,} objects", found="more")
@@ -152,7 +161,11 @@ def encode(message: LiveClientMessage) -> str:
     """
     try:
         if not isinstance(message, LiveClientMessage):
-            raise Malformed("a LiveClientMessage", describe(message))
+            raise Malformed(
+                "a wire.LiveClientMessage",
+                f"{describe_python(message)} (plain JSON objects go through session.send_raw "
+                "or codec.encode_raw)",
+            )
         check_client(message)
         return _dump(_tree(LiveClientMessage, True, message)).decode()
     except Malformed as error:
@@ -168,7 +181,7 @@ def encode_raw(message: Mapping[str, wire.JsonValue]) -> str:
     """
     try:
         if not isinstance(message, Mapping):
-            raise Malformed("a mapping", describe(message))
+            raise Malformed("a mapping", describe_python(message))
         return _dump(plain(message)).decode()
     except Malformed as error:
         failure = _refusal(error)

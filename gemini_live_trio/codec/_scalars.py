@@ -32,6 +32,7 @@ __all__ = [
     "count_objects",
     "deeper_than",
     "describe",
+    "describe_python",
     "enum_reader",
     "plain",
     "read_bool",
@@ -67,6 +68,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,40}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
 _SHOWN = 24
 _SHOWN_WORD = 12
+_SHOWN_STEPS = 12
 
 
 class Malformed(Exception):
@@ -82,13 +84,13 @@ class Malformed(Exception):
     def path(self) -> str:
         """The steps as one text, as in ``tools[0].name``."""
         text = ""
-        for step in reversed(self.steps):
+        for step in self.steps[: -_SHOWN_STEPS - 1 : -1]:
             if isinstance(step, int):
                 text += f"[{step}]"
             else:
                 short = step if len(step) <= 2 * _SHOWN else step[: 2 * _SHOWN] + "…"
                 text += f".{short}" if text else short
-        return text
+        return text if len(self.steps) <= _SHOWN_STEPS else f"{text}…"
 
 
 class Unreadable(Exception):
@@ -132,8 +134,21 @@ def describe(value: object) -> str:
             return f"an object of type {type(value).__name__}"
 
 
+def describe_python(value: object) -> str:
+    """Say what a caller has passed, as ``describe`` does, but in Python's words for it."""
+    if value is None:
+        return "None"
+    if isinstance(value, (dict, list, tuple)):
+        return f"a {type(value).__name__}"
+    return describe(value)
+
+
 def _malformed(expected: str, value: object) -> Malformed:
     return Malformed(expected, describe(value))
+
+
+def _unwritable(expected: str, value: object) -> Malformed:
+    return Malformed(expected, describe_python(value))
 
 
 # --- Reading --------------------------------------------------------------------------------
@@ -326,7 +341,7 @@ def count_objects(value: Any, enough: int) -> int:
 def write_text(value: Any) -> str:
     """Write a string."""
     if not isinstance(value, str):
-        raise _malformed("text", value)
+        raise _unwritable("text", value)
     if not value.isascii():
         try:
             value.encode()
@@ -342,14 +357,14 @@ def write_bool(value: Any) -> bool:
     """Write a flag."""
     if isinstance(value, bool):
         return value
-    raise _malformed("True or False", value)
+    raise _unwritable("True or False", value)
 
 
 def write_integer(value: Any) -> int:
     """Write a whole number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
-    raise _malformed("a whole number", value)
+    raise _unwritable("a whole number", value)
 
 
 def write_int64(value: Any) -> str:
@@ -363,14 +378,14 @@ def write_float(value: Any) -> float:
         if isinstance(value, float) and not math.isfinite(value):
             raise Malformed("a finite number", str(value))
         return int(value) if isinstance(value, int) else float(value)
-    raise _malformed("a number", value)
+    raise _unwritable("a number", value)
 
 
 def write_duration(value: Any) -> str:
     """Write seconds as ``"1.5s"``, to the nanosecond."""
     number = write_float(value)
     if abs(number) > _LONGEST_DURATION:
-        raise _malformed("seconds", value)
+        raise _unwritable("seconds", value)
     text = f"{number:.9f}".rstrip("0").rstrip(".")
     return "0s" if text == "-0" else f"{text}s"
 
@@ -379,7 +394,7 @@ def write_bytes(value: Any) -> str:
     """Write base64, standard alphabet, padded."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         return pybase64.b64encode_as_string(value)
-    raise _malformed("bytes", value)
+    raise _unwritable("bytes", value)
 
 
 def plain(value: Any, depth: int = DEPTH_LIMIT) -> Any:
@@ -396,7 +411,7 @@ def plain(value: Any, depth: int = DEPTH_LIMIT) -> Any:
         copy: dict[str, Any] = {}
         for key, item in value.items():
             if not isinstance(key, str):
-                raise _malformed("text as a key", key)
+                raise _unwritable("text as a key", key)
             name = write_text(key)
             try:
                 copy[name] = plain(item, depth - 1)
@@ -413,4 +428,4 @@ def plain(value: Any, depth: int = DEPTH_LIMIT) -> Any:
                 error.steps.append(len(items))
                 raise
         return items
-    raise _malformed("a JSON value", value)
+    raise _unwritable("a JSON value", value)

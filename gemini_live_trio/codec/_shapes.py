@@ -187,4 +187,6 @@ def maker(cls: type[_T]) -> Callable[[], _T]:
 def _blank(field: attrs.Attribute[Any]) -> str:
     if field.name == "extra":
         return "{}"
-    return "ABSENT" if field.default is ABSENT else "None"
+    if field.default is ABSENT:
+        return "ABSENT"
+    return repr(field.default) if isinstance(field.default, int | str) else "None"

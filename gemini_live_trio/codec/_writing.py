@@ -17,7 +17,7 @@ import cattrs
 
 from ..wire import ABSENT
 from . import _scalars as scalars
-from ._scalars import Malformed, Writer, describe
+from ._scalars import Malformed, Writer, describe_python
 from ._shapes import (
     is_duration,
     is_enum,
@@ -69,7 +69,7 @@ def _sequence_writer(converter: cattrs.Converter, kind: Any) -> Writer:
 
     def write_sequence(value: Any) -> list[Any]:
         if not isinstance(value, (tuple, list)):
-            raise Malformed("a sequence", describe(value))
+            raise Malformed("a sequence", describe_python(value))
         items: list[Any] = []
         try:
             for item in value:
@@ -88,13 +88,13 @@ def _mapping_writer(converter: cattrs.Converter, kind: Any) -> Writer:
 
     def write_mapping(value: Any) -> Any:
         if not isinstance(value, Mapping):
-            raise Malformed("a mapping", describe(value))
+            raise Malformed("a mapping", describe_python(value))
         if item_type is Any:
             return scalars.plain(value)
         items: dict[str, Any] = {}
         for key, item in value.items():
             if not isinstance(key, str):
-                raise Malformed("text as a key", describe(key))
+                raise Malformed("text as a key", describe_python(key))
             name = scalars.write_text(key)
             try:
                 items[name] = write(item)
@@ -118,7 +118,7 @@ def _message_writer(converter: cattrs.Converter, strict: bool, cls: Any) -> Writ
 
     def write_extra(message: Any, out: dict[str, Any], extra: Any) -> None:
         if not isinstance(extra, Mapping):
-            raise Malformed("a mapping", describe(extra))
+            raise Malformed("a mapping", describe_python(extra))
         for key in extra:
             name, _ = shape.spellings.get(key, (None, 0))
             if name is not None:
@@ -136,7 +136,7 @@ def _message_writer(converter: cattrs.Converter, strict: bool, cls: Any) -> Writ
 
     def write_message(message: Any) -> dict[str, Any]:
         if not isinstance(message, cls):
-            raise Malformed(f"a {cls.__name__}", describe(message))
+            raise Malformed(f"a {cls.__name__} (wire.{cls.__name__})", describe_python(message))
         if not steps and names:
             steps.extend(
                 (name, shape.json[name], converter.get_unstructure_hook(shape.types[name]))

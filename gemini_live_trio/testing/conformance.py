@@ -25,8 +25,10 @@ Checked is that
 * a broken or hostile frame is answered at all, with a frame or an error;
 * every answer comes within the time limit and the program lives to the end.
 
-A failing case is made as small as possible before it is shown. Exit status: 0 when all cases
-passed, 1 when one failed, 2 when the command can't be run or the arguments are wrong.
+The time limit is for the whole case: until the program has read it, however long it is, and has
+answered. A failing case is made as small as possible before it is shown, unless the program died or
+was too slow: it isn't asked again then. Exit status: 0 when all cases passed, 1 when one failed, 2
+when the command can't be run or the arguments are wrong, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -35,94 +37,109 @@ import argparse
 import base64
 import contextlib
 import json
-import queue
+import math
 import shlex
 import subprocess
 import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
-from hypothesis.errors import Flaky
+import trio
 
 from .. import codec, wire
-from . import strategies
+from ..errors import MissingDependency
 from .frames import Root, canonical_frame, same_frame
 
-__all__ = ["CaseFailed", "Program", "check", "main"]
+try:
+    from hypothesis import HealthCheck, Phase, given, seed, settings
+    from hypothesis import strategies as st
+    from hypothesis.errors import Flaky
+
+    from . import strategies
+except ModuleNotFoundError as missing:
+    _NEEDED = 'The conformance suite needs Hypothesis: pip install "gemini-live-trio[test]"'
+    if __name__ == "__main__":
+        print(_NEEDED, file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    raise MissingDependency(_NEEDED) from missing
+
+__all__ = ["CaseFailed", "Program", "check", "main", "open_program"]
 
 _ROOTS: Final[dict[str, Root]] = {
     "server": wire.LiveServerMessage,
     "client": wire.LiveClientMessage,
 }
 _SHOWN: Final = 2_000
+_LONGEST_ANSWER: Final = 64 * 1024 * 1024
+"""Bytes; the longest case is a thousandth of it."""
 
 
 class CaseFailed(AssertionError):
     """The program did what a codec mustn't do; the text says what, its notes with which frame."""
 
+    def __init__(self, text: str, *, is_final: bool = False) -> None:
+        super().__init__(text)
+        self.is_final = is_final
+        """The program died or was too slow."""
+
+
+class _Gone(BaseException):
+    """Carries the failure of a program that can't be asked again past Hypothesis.
+
+    Hypothesis would put a hundred smaller cases to it, each of which may take the whole time limit;
+    it leaves alone what isn't an ``Exception``.
+    """
+
+    def __init__(self, failure: CaseFailed) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
 
 class Program:
-    """A running program that answers cases."""
+    """A running program that answers cases; ``open_program`` makes one."""
 
-    def __init__(self, command: Sequence[str], *, timeout: float) -> None:
-        """Start it.
-
-        Args:
-          command: The program and its arguments.
-          timeout: Seconds for each answer.
-
-        Raises:
-          OSError: it can't be started.
-        """
+    def __init__(self, command: Sequence[str], seconds: float) -> None:
         self._command = command
-        self._timeout = timeout
+        self._timeout = seconds
         self._cases = 0
-        self._start()
+        self._process: trio.Process | None = None
+        self._received = bytearray()
 
-    def _start(self) -> None:
-        # To run what the user names is what this is for, and no shell is involved.
-        self._process = subprocess.Popen(  # noqa: S603
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="surrogateescape",
-            bufsize=1,
-        )
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._listener = threading.Thread(target=self._listen, args=(self._process, self._lines))
-        self._listener.start()
+    async def _running(self) -> trio.Process:
+        if self._process is None:
+            self._received.clear()
+            self._process = await trio.lowlevel.open_process(
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        return self._process
 
-    @staticmethod
-    def _listen(process: subprocess.Popen[str], lines: queue.SimpleQueue[str]) -> None:
+    async def _end(self, *, patience: float) -> None:
+        """End its input, and end it if that doesn't; takes no longer than ``patience`` seconds."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.put(line)
-        lines.put("")
+        # Nobody outside may leave it running, and what is killed is soon gone.
+        with trio.CancelScope(shield=True):
+            await process.stdin.aclose()
+            with trio.move_on_after(patience):
+                await process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            await process.stdout.aclose()
 
-    def close(self) -> None:
-        """End its input, and end it if that doesn't."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):  # it may be gone already
-            self._process.stdin.close()
-        try:
-            self._process.wait(self._timeout)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._listener.join()
-        self._process.stdout.close()
-
-    def answer(self, frame: str | bytes, root: str) -> dict[str, Any]:
+    async def answer(self, frame: str | bytes, root: str) -> dict[str, Any]:
         """Put one case to it and give its answer.
 
+        It is started anew where the case before it was answered wrongly: it may be out of step.
+
         Raises:
-          CaseFailed: it died, was too slow, or answered something else. It is started again then.
+          CaseFailed: it died, was too slow, or answered something else. ``trio.Cancelled`` leaves
+            it to be started anew too.
         """
         self._cases += 1
         case: dict[str, Any] = {"case": self._cases, "root": root}
@@ -131,34 +148,51 @@ class Program:
         else:
             case["frame"] = frame
         try:
-            line = self._ask(json.dumps(case))
-        except (OSError, queue.Empty) as error:
-            self._restart()
-            slow = isinstance(error, queue.Empty)
-            raise CaseFailed(
-                f"no answer in {self._timeout:g} s" if slow else "the program has ended"
-            ) from None
-        if not line:
-            self._restart()
-            raise CaseFailed("the program has ended")
-        try:
+            process = await self._running()
+            with trio.fail_after(self._timeout):
+                line = await self._ask(process, json.dumps(case).encode() + b"\n")
             return self._check_answer(line)
-        except CaseFailed:
-            self._restart()  # it may be out of step
+        except trio.TooSlowError:
+            await self._end(patience=0)
+            raise CaseFailed(f"no answer in {self._timeout:g} s", is_final=True) from None
+        except BaseException:
+            await self._end(patience=0)
             raise
 
-    def _ask(self, line: str) -> str:
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        return self._lines.get(timeout=self._timeout)
+    async def _ask(self, process: trio.Process, case: bytes) -> str:
+        # Both at once: a program may answer, or complain at length, before it has read everything.
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._tell, process, case)
+            line = await self._next_line(process)
+        if line is None:
+            raise CaseFailed(f"the answer is longer than {_LONGEST_ANSWER:,} bytes")
+        return line.decode("utf-8", "surrogateescape")
 
-    def _restart(self) -> None:
-        self._process.kill()
-        self.close()
-        self._start()
+    async def _tell(self, process: trio.Process, case: bytes) -> None:
+        assert process.stdin is not None
+        # A program that is gone has nothing more to say either, which is what gets reported.
+        with contextlib.suppress(trio.BrokenResourceError):
+            await process.stdin.send_all(case)
+
+    async def _next_line(self, process: trio.Process) -> bytes | None:
+        """Receive a line; empty at the end of its output, ``None`` if it is too long."""
+        assert process.stdout is not None
+        searched = 0
+        while (end := self._received.find(b"\n", searched)) < 0:
+            searched = len(self._received)
+            if searched > _LONGEST_ANSWER:
+                return None
+            some = await process.stdout.receive_some()
+            if not some:
+                return b""
+            self._received += some
+        line = bytes(self._received[:end])
+        del self._received[: end + 1]
+        return line or b"\n"
 
     def _check_answer(self, line: str) -> dict[str, Any]:
+        if not line:
+            raise CaseFailed("the program has ended", is_final=True)
         try:
             answer = json.loads(line)
         except ValueError:
@@ -172,8 +206,27 @@ class Program:
         return answer
 
 
-def check(program: Program, *, examples: int = 200, start: int = 0) -> int:
-    """Put cases of all kinds to a program.
+@asynccontextmanager
+async def open_program(command: Sequence[str], *, seconds: float) -> AsyncIterator[Program]:
+    """Start a program for the length of a block.
+
+    Args:
+      command: The program and its arguments.
+      seconds: The time for each case, and for ending by itself at the end of the block.
+
+    Raises:
+      OSError: it can't be started.
+    """
+    program = Program(command, seconds)
+    await program._running()
+    try:
+        yield program
+    finally:
+        await program._end(patience=seconds)
+
+
+async def check(program: Program, *, examples: int = 200, start: int = 0) -> int:
+    """Put cases of all kinds to a program. Cancellation takes effect at the next case.
 
     Args:
       program: It stays running.
@@ -186,6 +239,11 @@ def check(program: Program, *, examples: int = 200, start: int = 0) -> int:
     Raises:
       CaseFailed: one failed; the text tells of the smallest that was found.
     """
+    # Hypothesis calls the test as a plain function, so it gets a thread of Trio's.
+    return await trio.to_thread.run_sync(partial(_check_all, program, examples, start))
+
+
+def _check_all(program: Program, examples: int, start: int) -> int:
     valid = {
         "server": strategies.frames(wire.LiveServerMessage),
         # Only what may be sent: a codec for clients rightly refuses to write the rest.
@@ -229,15 +287,19 @@ def _put(
         nonlocal count
         count += 1
         try:
-            answer = program.answer(frame, root)
+            answer = trio.from_thread.run(program.answer, frame, root)
             if must_return:
                 _check_return(frame, answer, _ROOTS[root])
         except CaseFailed as failure:
             failure.add_note(f"root: {root}\nframe: {_shown(frame)}")
+            if failure.is_final:
+                raise _Gone(failure) from None
             raise
 
     try:
         put_one()
+    except _Gone as gone:
+        raise gone.failure from None
     except Flaky:
         raise CaseFailed("the program treats the same frame differently each time") from None
     return count
@@ -284,25 +346,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", metavar="COMMAND", help="the program, with its arguments")
-    parser.add_argument("--examples", type=int, default=200, help="cases of each kind (200)")
+    parser.add_argument("--examples", type=_count, default=200, help="cases of each kind (200)")
     parser.add_argument("--seed", type=int, default=0, help="for other cases (0)")
-    parser.add_argument("--timeout", type=float, default=10.0, help="seconds for an answer (10)")
-    given_ = parser.parse_args(arguments)
+    parser.add_argument("--timeout", type=_seconds, default=10.0, help="seconds for a case (10)")
+    options = parser.parse_args(arguments)
 
     try:
-        program = Program(shlex.split(given_.command), timeout=given_.timeout)
-    except (OSError, ValueError, IndexError) as error:
-        parser.error(f"can't run the command: {error}")
+        command = shlex.split(options.command)
+    except ValueError as error:
+        parser.error(f"the command can't be split into words: {error}")
+    if not command:
+        parser.error("the command is empty; name a program")
+
+    status = 130
     try:
-        count = check(program, examples=given_.examples, start=given_.seed)
-    except CaseFailed as failure:
-        notes = [note for note in getattr(failure, "__notes__", []) if _is_ours(note)]
-        print(f"failed: {failure}", *notes, sep="\n")  # noqa: T201
-        return 1
-    finally:
-        program.close()
+        status = trio.run(_run, command, options)
+    except* KeyboardInterrupt:
+        print("stopped", file=sys.stderr)  # noqa: T201
+    except* OSError as group:
+        reason = _first(group)
+        parser.error(f"can't run {command[0]!r}: {getattr(reason, 'strerror', None) or reason}")
+    return status
+
+
+async def _run(command: Sequence[str], options: argparse.Namespace) -> int:
+    async with open_program(command, seconds=options.timeout) as program:
+        try:
+            count = await check(program, examples=options.examples, start=options.seed)
+        except CaseFailed as failure:
+            notes = [note for note in getattr(failure, "__notes__", []) if _is_ours(note)]
+            print(f"failed: {failure}", *notes, sep="\n")  # noqa: T201
+            return 1
     print(f"passed: {count} cases")  # noqa: T201
     return 0
+
+
+def _first(group: BaseException) -> BaseException:
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        number = float(text)
+        if math.isfinite(number) and number > 0:
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
 
 
 def _is_ours(note: str) -> bool:

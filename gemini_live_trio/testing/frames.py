@@ -12,6 +12,10 @@ Two frames are the same when they agree after
 The service leaves out what is false, 0, empty text or an empty list, so on frames from the service
 these equal an absent field. Empty objects always count: their presence means something. Values that
 can't be read are compared as they stand, and the contents of a ``Struct`` exactly.
+
+Which fields there are, and of which kind, is looked up where this library's codec looks it up
+(``codec._shapes``): a mistake there, such as a wrong key for a field, is not found by this measure.
+``tests/wire/test_facts.py`` guards against those with tables of its own.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ is sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, final
 
 import attrs
@@ -82,12 +83,18 @@ two are told apart by identity, while they compare equal.
 """
 
 
-def _as_tuple(value: Sequence[Any]) -> tuple[Any, ...]:
+_INSTEAD: Final = {"turns": "; session.send_text takes plain text"}
+
+
+def _as_tuple(value: Sequence[Any], field: attrs.Attribute[Any]) -> tuple[Any, ...]:
     if isinstance(value, tuple):
         return value
-    if isinstance(value, (str, bytes)):
-        # A sequence too, and so past any type checker; as a tuple it would be its letters.
-        raise TypeError(f"a list is needed here, not a single {type(value).__name__}")
+    # Text is a sequence too, and so past any type checker; as a tuple it would be its letters.
+    if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
+        raise TypeError(
+            f"{field.name} takes a list, not a single {type(value).__name__}"
+            f"{_INSTEAD.get(field.name, '')}."
+        )
     return tuple(value)
 
 
@@ -106,7 +113,7 @@ def sealed(_cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribu
 
 def _seal(field: attrs.Attribute[Any]) -> attrs.Attribute[Any]:
     if field.default is ABSENT:
-        field = field.evolve(converter=attrs.Converter(_as_tuple))
+        field = field.evolve(converter=attrs.Converter(_as_tuple, takes_field=True))
     # The type is still text here.
     if any(name in str(field.type) for name in ("JsonValue", "Mapping", "Struct")):
         field = field.evolve(hash=False)
@@ -122,6 +129,8 @@ def json_name(name: str, *others: str) -> dict[str, Any]:
 
 
 _SHOWN_BYTES = 16
+_SHOWN_KEY = 40
+_SHOWN_KEYS = 8
 _SECRET = frozenset(
     {
         "access_token",
@@ -139,6 +148,10 @@ _SECRET = frozenset(
 def _shown(name: str, value: object) -> str:
     if name in _SECRET:
         return "<redacted>"
+    if name == "extra" and isinstance(value, Mapping):
+        # What we don't know may be a key, a handle, or media.
+        keys = [str(key)[:_SHOWN_KEY] for key in itertools.islice(value, _SHOWN_KEYS)]
+        return f"<{', '.join(keys)}{', …' if len(value) > _SHOWN_KEYS else ''}>"
     if isinstance(value, bytes) and len(value) > _SHOWN_BYTES:
         return f"<{len(value)} bytes>"
     return repr(value)

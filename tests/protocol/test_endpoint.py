@@ -43,6 +43,49 @@ def test_a_bad_url_is_refused_before_any_io(url: str) -> None:
     assert "abc" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("ws://[::1:1", "host"),
+        ("ws://[zz]:1", "host"),
+        ("ws://a..b", "host"),
+        ("ws://" + "a" * 300, "host"),
+        ("ws://" + "a.b" * 100, "host"),
+        ("ws://", "no host"),
+        ("ws://:80", "no host"),
+        ("ws://host:99999", "port"),
+        ("ws://host:0", "port"),
+        ("ws://host:notaport", "port"),
+        (" ws://host", "blanks"),
+        ("ws://host ", "blanks"),
+        ("ws://ho st", "blanks"),
+        ("ws://host\n", "blanks"),
+        ("ws://host?x=y", "query"),
+        ("ws://host/?", "query"),
+        ("ws://host/#", "fragment"),
+        ("ws://user@host", "credentials"),
+        ("ws://host/p\u00e4th", "path"),
+        ("https://host", "neither ws:// nor wss://"),
+        (None, "NoneType"),
+    ],
+)
+def test_the_refusal_says_what_is_wrong(url: str, said: str) -> None:
+    with pytest.raises(ConfigError, match="must look like") as caught:
+        GeminiApi(base_url=url)
+    assert said in str(caught.value).partition("fragment: ")[2]
+    assert caught.value.__cause__ is None
+
+
+def test_an_ipv6_address_is_shown_in_brackets() -> None:
+    target = GeminiApi(base_url="ws://[::1]:8123").target()
+    assert (target.host, str(target)) == ("::1", "[::1]:8123")
+    assert str(GeminiApi().target()) == "generativelanguage.googleapis.com:443"
+
+
+def test_a_host_may_be_named_in_any_alphabet() -> None:
+    assert GeminiApi(base_url="wss://b\u00fccher.example").target().host == "b\u00fccher.example"
+
+
 def test_model_names_are_completed() -> None:
     assert GeminiApi().model_name("gemini-3.8-live") == "models/gemini-3.8-live"
     assert GeminiApi().model_name("models/x") == "models/x"
@@ -59,6 +102,13 @@ def test_a_key_is_said_in_a_header_and_nowhere_else() -> None:
 @pytest.mark.parametrize("key", ["", "s3 cret", " s3cret", "s3cret\n", "s3\r\ncret", "s3crét"])
 def test_what_can_not_be_a_key_is_refused_without_repeating_it(key: str) -> None:
     with pytest.raises(ConfigError) as caught:
+        ApiKey(key)
+    assert "s3cr" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [None, b"s3cret", 5])
+def test_a_key_is_text(key: str) -> None:
+    with pytest.raises(ConfigError, match="must be text") as caught:
         ApiKey(key)
     assert "s3cr" not in str(caught.value)
 

@@ -265,3 +265,42 @@ def test_empty_objects_that_mean_something_give_events() -> None:
         events.GoAway(),
         events.ServerError(""),
     ]
+
+
+def test_only_messages_have_events() -> None:
+    with pytest.raises(TypeError, match=r"a wire\.LiveServerMessage, not a dict"):
+        codec.to_events({})  # type: ignore[arg-type]
+
+
+EVENTS = [
+    cls
+    for name in events.__all__
+    if isinstance(cls := getattr(events, name), type)
+    and issubclass(cls, (events.ServerEvent, events.SessionEvent))
+]
+
+
+@pytest.mark.parametrize("cls", EVENTS, ids=lambda cls: cls.__name__)
+def test_every_event_has_a_hash(cls: type[Any]) -> None:
+    values: dict[str, Any] = {
+        "args": {"a": []},
+        "details": ({"a": 1},),
+        "value": {"a": 1},
+        "part": wire.Part(extra={"a": []}),
+        "call": wire.FunctionCall(args={"a": []}),
+    }
+    fields = {
+        field.name: values.get(field.name, "x")
+        for field in attrs.fields(cls)
+        if field.name != "message"
+    }
+    assert hash(cls(**fields)) == hash(cls(**fields))
+
+
+@pytest.mark.parametrize(
+    "value", ["s3cret" * 10, {"s3cret": "s3cret"}, ["s3cret"]], ids=["text", "object", "list"]
+)
+def test_unknown_values_are_not_shown(value: Any) -> None:
+    event = events.Unknown("newThing", value)
+    assert "s3cret" not in repr(event)
+    assert "newThing" in repr(event)

@@ -219,6 +219,51 @@ def test_nothing_gets_past_the_short_way(middle: bytes, tail: bytes) -> None:
         assert outcome(frame) == outcome(frame.decode("utf-8", "surrogateescape"))
 
 
+PLAIN = [
+    b'{"serverContent":{"modelTurn":{"parts":[{"inlineData":{"data":"","mimeType":"a"}}]}}}',
+    b'{"serverContent":{"modelTurn":{"parts":[{"inlineData":{"mimeType":"a","data":""}}]}}}',
+    b'{"serverContent":{"modelTurn":{"parts":[{"text":""}]}}}',
+    b'{"serverContent": {"outputTranscription": {"text": ""}}}',
+    b'{"serverContent":{"inputTranscription":{"text":"","languageCode":"de"}}}',
+]
+
+
+@pytest.mark.parametrize("plain", PLAIN)
+def test_plain_frames_that_lack_or_repeat_something(plain: bytes) -> None:
+    _direct._known.clear()
+    key = plain.find(b'"data"') if b'"data"' in plain else plain.find(b'"text"')
+    start = plain.index(b'"', key + 7) + 1
+    head, tail = plain[:start], plain[start:]
+    for known in (b"AAAA", b"BBBB"):
+        codec.decode(head + known + tail)
+    for middle in (b"", b"CCCC", b'"', b"\\", b'\\"'):
+        for cut in range(-len(head), len(tail) + 1):
+            # A piece of the head, or of the tail, is missing or there twice.
+            pieces = (head[:cut] if cut < 0 else head, tail[cut:] if cut > 0 else tail)
+            doubled = (head + head[cut:] if cut < 0 else head, tail[:cut] + tail)
+            for before, after in (pieces, doubled):
+                frame = before + middle + after
+                assert outcome(frame) == outcome(frame.decode())
+
+
+@given(st.sampled_from(PLAIN), st.data())
+def test_mutated_frames_are_read_alike(plain: bytes, data: st.DataObject) -> None:
+    codec.decode(plain)
+    place = data.draw(st.integers(0, len(plain)))
+    width = data.draw(st.integers(0, 3))
+    frame = plain[:place] + data.draw(st.binary(max_size=3)) + plain[place + width :]
+    assert outcome(frame) == outcome(frame.decode("utf-8", "surrogateescape"))
+
+
+@pytest.mark.parametrize("text", ["AB/+", "CD+/"])
+def test_a_second_string_that_says_the_same_is_noticed(text: str) -> None:
+    _direct._known.clear()
+    frame = '{"serverContent":{"modelTurn":{"parts":[{"text":"%s","text":"%s"}]}}}'
+    codec.decode((frame % (text, text)).encode())
+    other = frame % ("other", text)
+    assert codec.decode(other.encode()) == codec.decode(other)
+
+
 def outcome(frame: str | bytes) -> object:
     try:
         return codec.decode(frame)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 
@@ -719,3 +720,10 @@ def test_client_frames_are_read_as_tolerantly() -> None:
             ),
         )
     )
+
+
+@pytest.mark.parametrize("frame", [None, {}, 5, ["{}"]])
+def test_a_frame_is_text_or_bytes(frame: Any) -> None:
+    for read in (codec.decode, codec.decode_client):
+        with pytest.raises(TypeError, match="in str or bytes, not as"):
+            read(frame)

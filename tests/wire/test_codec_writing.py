@@ -189,7 +189,7 @@ SCHEMATIC = wire.FunctionDeclaration(name="f", parameters=wire.Schema(properties
 @pytest.mark.parametrize(
     ("message", "text"),
     [
-        (wire.LiveClientMessage(), "expected exactly one of its fields, found none"),
+        (wire.LiveClientMessage(), "expected exactly one of its fields, found all of them None"),
         (
             wire.LiveClientMessage(
                 client_content=wire.LiveClientContent(),
@@ -197,7 +197,11 @@ SCHEMATIC = wire.FunctionDeclaration(name="f", parameters=wire.Schema(properties
             ),
             "found client_content and tool_response",
         ),
-        (realtime(), "realtime_input: expected exactly one field"),
+        (
+            realtime(),
+            "realtime_input: expected exactly one of its fields (each is a stream of "
+            "its own), found all of them None",
+        ),
         (realtime(text="a", audio_stream_end=False), "found text and audio_stream_end"),
         (realtime(text="a", extra={"hologram": 1}), "found text and hologram"),
         (
@@ -266,7 +270,7 @@ SCHEMATIC = wire.FunctionDeclaration(name="f", parameters=wire.Schema(properties
         ),
         (
             setup(generation_config={"temperature": 1}),
-            "setup.generation_config: expected a GenerationConfig, found an object",
+            "expected a GenerationConfig (wire.GenerationConfig), found a dict",
         ),
         (setup(explicit_vad_signal="yes"), 'expected True or False, found the text "yes"'),
         (setup(labels={"a": "\udfff"}), "setup.labels.a: expected Unicode text"),
@@ -311,10 +315,29 @@ def test_only_whole_samples_and_real_rates() -> None:
 
 
 def test_other_objects_are_refused() -> None:
-    with pytest.raises(LocalProtocolError, match="a LiveClientMessage"):
+    with pytest.raises(LocalProtocolError, match=r"a wire\.LiveClientMessage"):
         codec.encode(wire.LiveClientSetup(model="m"))  # type: ignore[arg-type]
+    with pytest.raises(LocalProtocolError, match=r"found a dict .*session\.send_raw"):
+        codec.encode({"setup": {}})  # type: ignore[arg-type]
     with pytest.raises(LocalProtocolError, match="a LiveServerMessage"):
         codec.encode_server(wire.LiveClientMessage())  # type: ignore[arg-type]
+
+
+def test_the_path_into_a_circle_is_short() -> None:
+    circle: dict[str, Any] = {}
+    circle["again"] = circle
+    with pytest.raises(LocalProtocolError, match="at most 200 levels") as caught:
+        codec.encode_raw(circle)
+    assert len(str(caught.value)) < 200
+    assert "again.again" in str(caught.value)
+
+
+@pytest.mark.parametrize("rate_hz", [24_000.0, True, "24000", 0, -1, None, []])
+def test_a_rate_is_a_whole_number_even_when_it_equals_one_that_was_used(rate_hz: Any) -> None:
+    codec.encode_audio(b"", rate_hz=24_000)
+    codec.encode_audio(b"", rate_hz=1)
+    with pytest.raises(LocalProtocolError, match="positive whole number"):
+        codec.encode_audio(b"", rate_hz=rate_hz)
 
 
 def test_depth_is_limited() -> None:

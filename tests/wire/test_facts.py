@@ -271,8 +271,25 @@ def test_a_list_becomes_a_tuple(name: str) -> None:
 
 @pytest.mark.parametrize("given", ["AUDIO", b"AUDIO", ""])
 def test_a_single_string_is_no_list(given: Any) -> None:
-    with pytest.raises(TypeError, match="a list is needed"):
+    with pytest.raises(TypeError, match="response_modalities takes a list, not a single"):
         wire.GenerationConfig(response_modalities=given)
+
+
+def test_other_single_things_are_no_list_either() -> None:
+    with pytest.raises(TypeError, match=r"turns takes a list, not a single str; .*send_text"):
+        wire.LiveClientContent(turns="hi")
+    for given in ({}, wire.Content(), None, 5):
+        with pytest.raises(TypeError, match="turns takes a list, not a single"):
+            wire.LiveClientContent(turns=given)  # type: ignore[arg-type]
+
+
+def test_the_repr_of_unknown_fields_is_their_keys() -> None:
+    value = wire.LiveServerMessage(extra={"newHandle": "s3cret", "k" * 400: 1})
+    assert "s3cret" not in repr(value)
+    assert repr(value).startswith("LiveServerMessage(extra=<newHandle, kkk")
+    assert len(repr(value)) < 100
+    many = repr(wire.Part(extra={str(number): 1 for number in range(10)}))
+    assert many == "Part(extra=<0, 1, 2, 3, 4, 5, 6, 7, …>)"
 
 
 # Values
@@ -366,7 +383,7 @@ def test_an_explicit_empty_list_equals_absent_and_can_be_told_from_it() -> None:
 def test_repr_shows_only_what_was_given() -> None:
     assert repr(wire.Part()) == "Part()"
     value = wire.Part(text="", thought=False, extra={"new": 1})
-    assert repr(value) == "Part(extra={'new': 1}, text='', thought=False)"
+    assert repr(value) == "Part(extra=<new>, text='', thought=False)"
 
 
 def test_repr_shortens_long_bytes_wherever_they_stand() -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ..errors import MediaError, MissingDependency
+from ..errors import ConfigError, MediaError, MissingDependency
 
 if TYPE_CHECKING:
     import numpy as np
@@ -168,15 +168,20 @@ async def open_sound(
 
     Args:
       path: The file.
-      rate_hz: Sample rate to resample to.
-      block_ms: Milliseconds in a block.
+      rate_hz: Sample rate to resample to; 1,000 to 768,000.
+      block_ms: Milliseconds in a block; at least 1.
 
     Raises:
+      ConfigError: The rate or the length of a block makes no sense.
       MediaError: The file can't be read, isn't sound, or holds none.
       MissingDependency: The extra ``audio`` isn't installed.
 
     Cancellation: at any time; a visit to the disk is waited for.
     """
+    if rate_hz not in RATES_HZ:
+        raise ConfigError(f"rate_hz must be 1,000 to 768,000 samples a second, not {rate_hz}.")
+    if block_ms < 1:
+        raise ConfigError(f"block_ms must be 1 or more, not {block_ms}.")
     reader, opened = await trio.to_thread.run_sync(_open, Path(path), rate_hz, block_ms)
     with opened:
         yield reader

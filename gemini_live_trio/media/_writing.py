@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -74,8 +75,12 @@ class WavWriter:
             raise _refused(self._path, error) from None
         del self._held[:whole]
 
-    def _finish(self) -> None:
-        # Short, and on behalf of a block that may be cancelled already: no thread.
+    async def _finish(self) -> None:
+        # On behalf of a block that may be cancelled already.
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(self._close)
+
+    def _close(self) -> None:
         try:
             try:
                 self._flush()
@@ -95,23 +100,37 @@ async def open_wav_writer(path: str | os.PathLike[str]) -> AsyncIterator[WavWrit
     However the block is left, the file's header is right. A file that was there is replaced.
 
     Raises:
-      MediaError: The file can't be created or written.
+      MediaError: The file can't be created or written. An exception that leaves the block is never
+        replaced by this one; it gets a note.
 
     Cancellation: at any time.
     """
     path = Path(path)
     try:
-        raw = await trio.to_thread.run_sync(lambda: path.open("wb"))
+        raw = await trio.to_thread.run_sync(_create, path)
     except (OSError, ValueError) as error:
         raise _refused(path, error) from None
-    if not raw.seekable():
-        raw.close()
-        raise MediaError(f"{path} is no ordinary file, so a WAV can't be written to it.")
     writer = WavWriter(path, raw)
     try:
         yield writer
-    finally:
-        writer._finish()
+    except BaseException as error:
+        try:
+            await writer._finish()
+        except MediaError as refused:
+            error.add_note(str(refused))
+        raise
+    await writer._finish()
+
+
+def _create(path: Path) -> BinaryIO:
+    unfit = MediaError(f"{path} is no ordinary file, so a WAV can't be written to it.")
+    if path.exists() and stat.S_ISFIFO(path.stat().st_mode):
+        raise unfit  # opening it would wait for somebody who reads
+    raw = path.open("wb")
+    if not raw.seekable():
+        raw.close()
+        raise unfit
+    return raw
 
 
 def _refused(path: Path, error: OSError | ValueError) -> MediaError:

@@ -2,6 +2,7 @@
 
 It uses public names of the library only, so it is also the example to read:
 
+* ``_program``: one run, from the command line on
 * ``_options``: the command line and the environment
 * ``_script``: a conversation without a person
 * ``_interactive``: a conversation with one, over ``_prompt`` (prompt-toolkit) or ``_lines``
@@ -15,28 +16,16 @@ It uses public names of the library only, so it is also the example to read:
 from __future__ import annotations
 
 import contextlib
-import math
 import os
-import signal
+import select
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
-
-import attrs
-import trio
-
-from .. import GeminiApi, LiveSession, SessionConfig, open_session
-from ..media import open_sound
-from ._errors import ConversationFailed, Terminated, verdict
-from ._interactive import converse, open_front
-from ._options import Options, parse
-from ._plain import standard_screen
-from ._render import Kind
-from ._script import run_script
-from ._speaking import open_recorder
+from collections.abc import Sequence
 
 __all__ = ["main"]
+
+PATIENCE = 1.0
+"""Seconds for a terminal or a pipe to take the last sentence."""
+STOPPED = "Stopped by Ctrl-C.", 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,95 +39,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
       128 and the signal's number where a signal ended it.
     """
     try:
-        options = parse(arguments, os.environ)
-        # Ctrl-C arrives where the program waits, so nothing is torn in the middle.
-        trio.run(_run, options, restrict_keyboard_interrupt_to_checkpoints=True)
+        # Here, since it takes a moment, and Ctrl-C may come in that moment too.
+        from ._program import run
+
+        run(arguments)
     except SystemExit:
         raise
     except BaseException as error:  # noqa: BLE001 - everything ends here, in one sentence
-        text, status = verdict(error)
-        if text and sys.stderr is not None:
-            with contextlib.suppress(OSError):
-                sys.stderr.write(f"gemini-live-trio: {text}\n")
-                sys.stderr.flush()
+        text, status = _verdict(error)
+        if text:
+            _complain(f"gemini-live-trio: {text}\n")
         return status
     return 0
 
 
-async def _run(options: Options) -> None:
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_watch_signals)
-        if _at_terminal(options):
-            await _run_interactive(options)
-        else:
-            with trio.CancelScope(
-                deadline=trio.current_time() + (options.timeout or math.inf)
-            ) as scope:
-                await _run_script(options)
-            if scope.cancelled_caught:
-                raise ConversationFailed(
-                    f"The conversation wasn't over after {options.timeout:g} s (--timeout)."
-                )
-        nursery.cancel_scope.cancel()
+def _verdict(error: BaseException) -> tuple[str, int]:
+    if isinstance(error, KeyboardInterrupt):
+        return STOPPED
+    from ._errors import verdict
+
+    return verdict(error)
 
 
-def _at_terminal(options: Options) -> bool:
-    """Tell whether there is a person to type and to read."""
-    streams = (sys.stdin, sys.stdout)
-    return not (options.turns or options.json) and all(
-        stream is not None and stream.isatty() for stream in streams
-    )
-
-
-async def _watch_signals() -> None:
-    names = ("SIGTERM", "SIGHUP")
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    with trio.open_signal_receiver(*numbers) as received:
-        async for number in received:
-            raise Terminated(number)
-
-
-async def _run_script(options: Options) -> None:
-    for turn in options.turns:
-        if isinstance(turn, Path):
-            # Better known now than in the middle of a conversation.
-            async with open_sound(turn):
-                pass
-    async with (
-        _open_conversation(options) as session,
-        open_recorder(options.save_audio) as recorder,
-    ):
-        await run_script(session, options, standard_screen(), recorder)
-
-
-async def _run_interactive(options: Options) -> None:
-    where = "the built-in simulator" if options.simulate else str(options.config.endpoint.target())
-    screen = standard_screen()
-    screen.line(Kind.NOTE, f"Connecting to {where}; Ctrl-C gives up.")
-    await screen.flush()
-    async with (
-        _open_conversation(options) as session,
-        open_recorder(options.save_audio) as recorder,
-        open_front() as front,
-    ):
-        await converse(session, options, front, recorder, where=where)
-
-
-@asynccontextmanager
-async def _open_conversation(options: Options) -> AsyncIterator[LiveSession]:
-    async with (
-        _open_server(options) as config,
-        open_session(config, reconnect=options.policy) as it,
-    ):
-        yield it
-
-
-@asynccontextmanager
-async def _open_server(options: Options) -> AsyncIterator[SessionConfig]:
-    if not options.simulate:
-        yield options.config
+def _complain(text: str) -> None:
+    """Write to standard error, if that can be done without waiting for long."""
+    if sys.stderr is None:
         return
-    from ..simulator import open_simulator
-
-    async with open_simulator() as simulator:
-        yield attrs.evolve(options.config, endpoint=GeminiApi(base_url=simulator.url))
+    with contextlib.suppress(OSError, ValueError):
+        if os.name == "posix":
+            with contextlib.suppress(OSError, ValueError):
+                descriptor = sys.stderr.fileno()
+                if not select.select([], [descriptor], [], PATIENCE)[1]:
+                    return
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -65,7 +65,6 @@ class Run:
     """A command to carry out."""
 
     command: Command
-    arguments: str = ""
 
 
 @attrs.frozen
@@ -92,7 +91,11 @@ def understand(line: str) -> Meaning:
     if line.startswith("/"):
         name, _, arguments = line.partition(" ")
         command = _BY_NAME.get(name.lower())
-        return _unknown(name) if command is None else Run(command, arguments.strip())
+        if command is None:
+            return _unknown(name)
+        if arguments.strip():
+            return Mistake(f"{name} stands alone; nothing was done. (//text says it instead.)")
+        return Run(command)
     parts: list[str | Path] = []
     said_until = 0
     for found in _FILE.finditer(line):
@@ -113,6 +116,8 @@ def understand(line: str) -> Meaning:
 
 
 def _unknown(name: str) -> Mistake:
+    if name == "/":
+        return Mistake("A command's name goes after /. /help shows what there is.")
     near = difflib.get_close_matches(name.lower(), _BY_NAME, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}?" if near else "/help shows what there is."
     return Mistake(f"There is no command {name}. {hint} (//text says text that begins with /.)")

@@ -7,13 +7,14 @@ would do the same to the shell's.
 
 from __future__ import annotations
 
-import codecs
 import os
+import weakref
 from collections.abc import AsyncIterator
 
 import trio
 
 from ..errors import ConfigError
+from ._errors import OutputFailed
 
 __all__ = ["LineReader", "TextWriter"]
 
@@ -22,6 +23,8 @@ WRITE_BYTES = 4_096
 """A pipe that is ready to be written takes so much without blocking (POSIX: PIPE_BUF)."""
 LINE_LIMIT = 1_048_576
 """Bytes; a longer line is no line that somebody wrote."""
+PAUSE = 0.01
+"""Seconds, where the system called a descriptor ready and then took nothing."""
 
 _POLLS = os.name == "posix"
 
@@ -46,8 +49,7 @@ class LineReader:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._held = ""
+        self._held = bytearray()
         self._searched = 0
         self._at_end = False
 
@@ -55,19 +57,23 @@ class LineReader:
         return self
 
     async def __anext__(self) -> str:
-        while (end := self._held.find("\n", self._searched)) < 0 and not self._at_end:
+        await trio.lowlevel.checkpoint()
+        while (end := self._held.find(b"\n", self._searched)) < 0 and not self._at_end:
             self._searched = len(self._held)
             if self._searched > LINE_LIMIT:
-                raise ConfigError(f"A line of the input has more than {LINE_LIMIT:,} characters.")
+                break
             data = await self._read()
-            self._held += self._decoder.decode(data, final=not data)
+            self._held += data
             self._at_end = not data
         self._searched = 0
         if end < 0:
             end = len(self._held)
             if not end:
                 raise StopAsyncIteration
-        line, self._held = self._held[:end], self._held[end + 1 :]
+        if end > LINE_LIMIT:
+            raise ConfigError(f"A line of the input has more than {LINE_LIMIT:,} bytes.")
+        line = self._held[:end].decode("utf-8", errors="replace")
+        del self._held[: end + 1]
         return line.removesuffix("\r")
 
     async def _read(self) -> bytes:
@@ -80,27 +86,62 @@ class LineReader:
 
 
 class TextWriter:
-    """Writes text to a descriptor as it comes; ``None`` stands for a stream that was closed.
+    """Writes text to a descriptor as it comes.
+
+    Args:
+      descriptor: Where to; ``None`` stands for a stream that was closed.
+      name: What it is called in errors.
 
     Raises:
-      OSError: ``BrokenPipeError`` when nobody reads any more.
+      BrokenPipeError: Nobody reads any more.
+      OutputFailed: The system takes no more.
 
-    Cancellation: a beginning of the text may have been written.
+    Cancellation: the next call goes on where this one was, so no text is torn or lost.
     """
 
-    def __init__(self, descriptor: int | None) -> None:
+    def __init__(self, descriptor: int | None, name: str = "the output") -> None:
+        self._name = name
+        self._rest = bytearray()
+        self._threaded = not _POLLS
+        if _POLLS and descriptor is not None and os.isatty(descriptor):
+            # A terminal that is ready for something may not be ready for all of it. Switching it to
+            # non-blocking would do so to the shell as well, so it is opened a second time.
+            try:
+                flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK
+                descriptor = os.open(os.ttyname(descriptor), flags)
+            except OSError:
+                self._threaded = True
+            else:
+                weakref.finalize(self, os.close, descriptor)
         self._descriptor = descriptor
 
     async def write(self, text: str) -> None:
-        """Write all of it."""
+        """Write all of it, after what an earlier call had to leave."""
+        if self._descriptor is not None:
+            self._rest += text.encode("utf-8", errors="replace")
         await trio.lowlevel.checkpoint()
-        if self._descriptor is None:
+        try:
+            while self._rest and self._descriptor is not None:
+                await self._write_some(self._descriptor)
+        except BrokenPipeError:
+            self._rest.clear()
+            raise
+        except OSError as error:
+            self._rest.clear()
+            raise OutputFailed(f"Can't write to {self._name}: {error.strerror}.") from None
+
+    async def _write_some(self, descriptor: int) -> None:
+        piece = bytes(self._rest[:WRITE_BYTES])
+        if self._threaded:
+            del self._rest[: len(piece)]  # it is on its way, whatever happens to this task
+            while piece:
+                written = await trio.to_thread.run_sync(
+                    os.write, descriptor, piece, abandon_on_cancel=True
+                )
+                piece = piece[written:]
             return
-        rest = memoryview(text.encode("utf-8", errors="replace"))
-        while rest:
-            if _POLLS:
-                await _ready(self._descriptor, to_write=True)
-                written = os.write(self._descriptor, rest[:WRITE_BYTES])
-            else:
-                written = await trio.to_thread.run_sync(os.write, self._descriptor, rest)
-            rest = rest[written:]
+        await _ready(descriptor, to_write=True)
+        try:
+            del self._rest[: os.write(descriptor, piece)]
+        except BlockingIOError:
+            await trio.sleep(PAUSE)

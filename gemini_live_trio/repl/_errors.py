@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..errors import ConfigError, GeminiLiveError, InternalError, MediaError
 
-__all__ = ["ConversationFailed", "Terminated", "verdict"]
+__all__ = ["ConversationFailed", "OutputFailed", "Terminated", "verdict"]
 
 FAILED = 1
 USAGE = 2
@@ -18,6 +18,10 @@ SIGPIPE = 13
 
 class ConversationFailed(GeminiLiveError):
     """The session works, but the script can't be carried out."""
+
+
+class OutputFailed(GeminiLiveError):
+    """What is to be shown can't be written."""
 
 
 class Terminated(Exception):
@@ -42,11 +46,15 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 def _rank(error: BaseException) -> int:
     """How much an exception says about why the program ends; the lowest is told."""
-    order = (KeyboardInterrupt, Terminated, SystemExit, BrokenPipeError, InternalError)
+    order = (KeyboardInterrupt, Terminated, SystemExit)
     for rank, kind in enumerate(order):
         if isinstance(error, kind):
             return rank
-    return len(order) if not isinstance(error, GeminiLiveError | OSError) else len(order) + 1
+    if not isinstance(error, GeminiLiveError | OSError) or isinstance(error, InternalError):
+        return len(order)  # a fault, and nothing may hide it
+    if isinstance(error, BrokenPipeError):
+        return len(order) + 1
+    return len(order) + (2 if isinstance(error, OutputFailed) else 3)
 
 
 def verdict(error: BaseException) -> tuple[str, int]:
@@ -67,6 +75,7 @@ def verdict(error: BaseException) -> tuple[str, int]:
         case GeminiLiveError() if not isinstance(error, InternalError):
             return str(error), FAILED
         case OSError():
-            return f"The system refuses: {error.strerror or error}.", FAILED
+            where = "" if error.filename is None else f": {error.filename}"
+            return f"The system refuses: {error.strerror or error}{where}.", FAILED
     trace = "".join(traceback.format_exception(error)).rstrip()
     return f"A fault of gemini-live-trio; please report it.\n{trace}", FAILED

@@ -45,6 +45,8 @@ class LineFront(PlainScreen):
         await self._to_person.send(None)
 
     async def _watch_keyboard(self) -> None:
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            return
         with trio.open_signal_receiver(signal.SIGINT) as signals:
             async for _ in signals:
                 if self._about_to_leave:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from ..errors import ConfigError
 __all__ = ["Options", "parse"]
 
 MODEL = "models/gemini-3.8-live"
+LONGEST = 31_536_000
+"""Seconds, a year."""
 
 DESCRIPTION = """\
 Talk with a Gemini Live model, in text and in sound. At a terminal you type and
@@ -74,23 +78,44 @@ class _AddTurn(argparse.Action):
         namespace.turns = [*namespace.turns, value]
 
 
+class _Once(argparse.Action):
+    """Refuse a second value, which would silently replace the first."""
+
+    def __call__(self, _parser: object, namespace: Any, value: Any, option: object = None) -> None:
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, "can be given only once")
+        setattr(namespace, self.dest, value)
+
+
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text}")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= LONGEST:
+        raise argparse.ArgumentTypeError(
+            f"must be a number of seconds, above 0 and at most {LONGEST:,}, not {text}"
+        )
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
     if value < 0:
-        raise argparse.ArgumentTypeError(f"must be 0 or more, not {text}")
+        raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text}")
     return value
 
 
 def _words(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("there is nothing in it")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # Python's stand-ins for bytes that it couldn't decode
+        raise argparse.ArgumentTypeError("isn't valid UTF-8") from None
     return text
 
 
@@ -104,10 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument_group("whom to talk to").add_argument
     add("--simulate", action="store_true", help="talk to the built-in simulator; needs no key")
-    add("--model", metavar="NAME", help=f"default: $GEMINI_MODEL, else {MODEL}")
+    add("--model", metavar="NAME", type=_words, help=f"default: $GEMINI_MODEL, else {MODEL}")
     add("--url", metavar="URL", help="another server: a gateway, a simulator (ws:// or wss://)")
-    add("--voice", metavar="NAME", help="a prebuilt voice, such as Puck")
-    add("--system", metavar="TEXT", help="the system instruction")
+    add("--voice", metavar="NAME", type=_words, help="a prebuilt voice, such as Puck")
+    add("--system", metavar="TEXT", type=_words, help="the system instruction")
     add(
         "--modality",
         choices=["audio", "text"],
@@ -135,7 +160,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--fast", action="store_true", help="send recordings faster than they play")
     add = parser.add_argument_group("what comes out").add_argument
-    add("--save-audio", metavar="FILE", type=Path, help="write the model's voice to this WAV")
+    add(
+        "--save-audio",
+        metavar="FILE",
+        action=_Once,
+        type=Path,
+        help="write the model's voice to this WAV",
+    )
     add("--json", action="store_true", help="print each event as a line of JSON, nothing else")
     add("--verbose", action="store_true", help="tell more on standard error: usage, connection")
     add = parser.add_argument_group("when to give up").add_argument
@@ -163,7 +194,7 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Op
         raise ConfigError("--simulate brings its own server, so --url can't be given as well.")
     if given.save_audio is not None:
         _check_output(given.save_audio, given.turns)
-    return Options(
+    options = Options(
         config=SessionConfig(
             model=given.model or environment.get("GEMINI_MODEL", "").strip() or MODEL,
             auth=_key(given, environment),
@@ -181,6 +212,8 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Op
         retries=given.retries,
         verbose=given.verbose,
     )
+    _check_privacy(options)
+    return options
 
 
 def _key(given: argparse.Namespace, environment: Mapping[str, str]) -> ApiKey | None:
@@ -197,12 +230,33 @@ def _key(given: argparse.Namespace, environment: Mapping[str, str]) -> ApiKey | 
     )
 
 
+def _check_privacy(options: Options) -> None:
+    target = options.config.endpoint.target()
+    if options.config.auth is None or target.secure or _is_this_machine(target.host):
+        return
+    raise ConfigError(
+        f"The API key would travel to {target.host} in the clear: use wss:// in --url, or call "
+        "without a key in the environment."
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def _check_output(path: Path, turns: Sequence[str | Path]) -> None:
     """Find out what can be found out before a conversation is held for nothing."""
+    if str(path) == "-":
+        raise ConfigError("--save-audio can't write to standard output; name a file.")
     if path.is_dir():
         raise ConfigError(f"--save-audio names a folder, {path}; name a file.")
     if not path.parent.is_dir():
         raise ConfigError(f"--save-audio can't write {path}: there is no folder {path.parent}.")
+    if path.suffix.lower() not in (".wav", ".wave"):
+        raise ConfigError(f"--save-audio writes WAV; name a file that ends in .wav, not {path}.")
     for turn in turns:
         if isinstance(turn, Path) and path.exists() and turn.exists() and path.samefile(turn):
             raise ConfigError(f"--save-audio would overwrite {turn}, which --audio is to read.")

@@ -42,8 +42,8 @@ class PlainScreen:
     """
 
     def __init__(self, out: TextIO | None, err: TextIO | None, *, colours: bool) -> None:
-        self._out = TextWriter(None if out is None else out.fileno())
-        self._err = TextWriter(None if err is None else err.fileno())
+        self._out = TextWriter(None if out is None else out.fileno(), "standard output")
+        self._err = TextWriter(None if err is None else err.fileno(), "standard error")
         self._marks = out is not None and out.isatty()
         self._err_is_terminal = err is not None and err.isatty()
         self._colours = colours
@@ -84,8 +84,13 @@ class PlainScreen:
         self._held.append((self._out, f"{line}\n"))
 
     async def flush(self) -> None:
-        """Write what was collected; raises ``OSError`` as ``TextWriter`` does."""
+        """Write what was collected; raises what ``TextWriter`` does.
+
+        Cancellation: the next call goes on where this one was.
+        """
         async with self._flushing:
+            for writer in (self._out, self._err):
+                await writer.write("")
             while self._held:
                 writer, text = self._held.pop(0)
                 while self._held and self._held[0][0] is writer:

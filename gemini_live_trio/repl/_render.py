@@ -22,6 +22,9 @@ from ..wire import InteractionStatus
 __all__ = ["Kind", "Narrator", "Screen", "as_json", "harmless", "turn_is_over"]
 
 
+CUT_OFF: Final = " [cut off]"
+
+
 class Kind(enum.Enum):
     """Whose words a line holds; the value is the mark that it begins with."""
 
@@ -52,11 +55,20 @@ class Screen(Protocol):
         """Show a whole line; the open one goes on after it, with its mark."""
 
 
-# Control characters as pictures of themselves; C1 and lone surrogates as a replacement mark.
+# Control characters as pictures of themselves; C1, lone surrogates and what turns the
+# direction of writing as a replacement mark.
 _PICTURES: Final = {
     **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"},
     0x7F: 0x2421,
-    **dict.fromkeys([*range(0x80, 0xA0), 0x2028, 0x2029, *range(0xD800, 0xE000)], 0xFFFD),
+    **dict.fromkeys(
+        [
+            *range(0x80, 0xA0),
+            *range(0x2028, 0x202F),
+            *range(0x2066, 0x206A),
+            *range(0xD800, 0xE000),
+        ],
+        0xFFFD,
+    ),
 }
 
 
@@ -122,10 +134,21 @@ class Narrator:
                 self.finish()
                 if reason is not None:
                     self.note(f"The turn ended early: {reason}.")
+            case events.Reconnecting():
+                self._break_off()
+                self._remark(event)
             case events.ServerError(text=text):
                 self.error(f"The service says: {text}")
             case _:
                 self._remark(event)
+
+    def _break_off(self) -> None:
+        """End what is open: whatever comes after this is not its end."""
+        if self._open is not None:
+            self._screen.add(self._open, CUT_OFF)
+        if self._heard_late:
+            self._heard_late += CUT_OFF
+        self.finish()
 
     def _stream(self, kind: Kind, text: str) -> None:
         text = harmless(text)
@@ -167,6 +190,8 @@ def _remark_on(event: Event) -> str | None:
         case events.GoAway(time_left=left):
             when = "soon" if left is None else f"in {left:g} s"
             return f"The service ends this connection {when}; the session moves on by itself."
+        case events.Stalled(seconds=seconds):
+            return f"Nothing has come for {seconds:.0f} s, though something should."
         case events.ToolCall(name=name):
             return f"The model wants to call {name}, which this program doesn't offer."
         case events.ExecutableCode(code=code):
@@ -208,7 +233,7 @@ def _detail_of(event: Event) -> str | None:
 # --- JSON -----------------------------------------------------------------------------------
 
 
-_UNSAFE: Final = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_UNSAFE: Final = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def as_json(event: Event) -> str:

@@ -18,6 +18,7 @@ from ..events import (
     ModelText,
     OutputTranscription,
     Reconnected,
+    Stalled,
     Usage,
 )
 from ._descriptors import LineReader
@@ -35,7 +36,8 @@ PATIENCE_AFTER_RECONNECT = 15.0
 """The same, once the connection broke in the middle: the answer may be lost."""
 PATIENCE_ANSWERED = 3.0
 """The same, after a recording whose speech was answered before its end was reached."""
-
+PATIENCE_TRANSCRIBED = 3.0
+"""The same, where the model only writes down what it hears, and never says that it is done."""
 PATIENCE_FOR_USAGE = 0.5
 """The same, after the turn, where somebody wants to know what it cost."""
 
@@ -99,7 +101,8 @@ class _Script:
         self._screen = screen
         self._narrator = narrator
         self._recorder = recorder
-        self._answer = _Answer()
+        self._transcribes = "transcribe" in options.config.model
+        self._answer = _Answer(transcribes=self._transcribes)
 
     async def listen(self) -> None:
         """Show every event, also while nothing is due."""
@@ -117,7 +120,7 @@ class _Script:
         if not self._options.json:
             self._narrator.said(turn)
             await self._screen.flush()
-        answer = self._answer = _Answer()
+        answer = self._answer = _Answer(transcribes=self._transcribes)
         if isinstance(turn, Path):
             await speak(self._session, turn, fast=self._options.fast, warn=self._narrator.note)
         else:
@@ -125,7 +128,9 @@ class _Script:
         answer.all_was_said()
         with answer.patience:
             await answer.over.wait()
-        if answer.patience.cancelled_caught and not answer.given:
+        if answer.transcribed:
+            self._narrator.finish()
+        elif answer.patience.cancelled_caught and not answer.given:
             raise ConversationFailed(answer.complaint)
         if self._options.json or self._options.verbose:
             # The tokens of a turn are counted after its end.
@@ -134,14 +139,21 @@ class _Script:
 
 
 class _Answer:
-    """What is known of the answer that is due."""
+    """What is known of the answer that is due.
 
-    def __init__(self) -> None:
+    Args:
+      transcribes: Whether the model answers by writing down what was said, and by nothing else.
+    """
+
+    def __init__(self, *, transcribes: bool) -> None:
         self.patience = trio.CancelScope()
         self.over = trio.Event()
         self.counted = trio.Event()
         self.given = False
         """There was an answer, and nothing after it."""
+        self.transcribed = False
+        """Speech was written down, by a model that does no more than that."""
+        self._transcribes = transcribes
         self._all_said = False
         self._begun = False
         self._reconnected = False
@@ -169,11 +181,14 @@ class _Answer:
     def seen(self, event: Event) -> None:
         """Learn from an event."""
         match event:
+            case Stalled():
+                return  # the silence goes on
             case Reconnected():
                 self._reconnected = True
             case ModelText() | ModelAudio() | OutputTranscription() | InputTranscription():
                 self._begun = True
                 self._reconnected = self.given = False
+                self.transcribed = self._transcribes
             case Usage():
                 self.counted.set()
         if turn_is_over(event):
@@ -188,6 +203,8 @@ class _Answer:
         seconds = PATIENCE
         if self.given:
             seconds = PATIENCE_ANSWERED
+        elif self.transcribed:
+            seconds = PATIENCE_TRANSCRIBED
         elif self._reconnected:
             seconds = PATIENCE_AFTER_RECONNECT
         self.patience.deadline = trio.current_time() + seconds

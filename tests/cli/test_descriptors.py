@@ -10,6 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from gemini_live_trio.errors import ConfigError
 from gemini_live_trio.repl._descriptors import LINE_LIMIT, LineReader, TextWriter
+from gemini_live_trio.repl._errors import OutputFailed
 from gemini_live_trio.repl._plain import PlainScreen
 from gemini_live_trio.repl._render import Kind
 
@@ -96,6 +97,54 @@ async def test_writing_where_nobody_reads_is_told(pipe: tuple[int, int]) -> None
     os.close(read)
     with pytest.raises(BrokenPipeError):
         await TextWriter(write).write("x")
+
+
+async def test_a_terminal_that_stands_still_holds_up_nobody() -> None:
+    master, slave = os.openpty()
+    text = "x" * 100_000
+    got = b""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(TextWriter(slave).write, text)
+        await wait_all_tasks_blocked()  # the terminal is full, and this task runs
+        assert os.get_blocking(slave)
+        while len(got) < len(text):
+            await trio.lowlevel.wait_readable(master)
+            got += os.read(master, 65_536)
+    assert got.decode() == text
+    os.close(master)
+    os.close(slave)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+async def test_output_that_is_refused_is_told_by_its_name() -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    with pytest.raises(OutputFailed, match="Can't write to the output: No space left on device"):
+        await TextWriter(full).write("x")
+    os.close(full)
+
+
+async def test_a_cancelled_flush_is_continued_by_the_next(pipe: tuple[int, int]) -> None:
+    read, write = pipe
+    with open(write, "w", closefd=False) as out:  # noqa: ASYNC230
+        screen = PlainScreen(out, None, colours=False)
+        lines = [f"{number} {'x' * 50_000}" for number in range(6)]
+        for line in lines[:4]:
+            screen.raw(line)
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(screen.flush)
+                await wait_all_tasks_blocked()
+                scope.cancel()
+        for line in lines[4:]:
+            screen.raw(line)
+        wanted = "".join(f"{line}\n" for line in lines)
+        got = b""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(screen.flush)
+            while len(got) < len(wanted):
+                await trio.lowlevel.wait_readable(read)
+                got += os.read(read, 65_536)
+    assert got.decode() == wanted
 
 
 async def test_a_closed_stream_takes_everything() -> None:

@@ -71,7 +71,9 @@ def test_what_cannot_work_is_refused_before_anything_is_done(
         ([], {"GEMINI_API_KEY": "schlüssel"}, "blanks or odd characters"),
         (["--simulate", "--url", "ws://x"], {}, "brings its own server"),
         (["--url", "http://example.org"], KEY, "must look like wss://"),
-        (["--model", " "], KEY, "model is empty"),
+        (["--save-audio", "-"], KEY, "can't write to standard output"),
+        (["--save-audio", "out.mp3"], KEY, "ends in .wav, not out.mp3"),
+        (["--url", "ws://example.org"], KEY, "key would travel to example.org in the clear"),
         (["--save-audio", "."], KEY, "names a folder"),
         (["--save-audio", "none/out.wav"], KEY, "there is no folder none"),
         (["--audio", "in.wav", "--save-audio", "same.wav"], KEY, "would overwrite in.wav"),
@@ -84,25 +86,38 @@ def test_what_cannot_work_is_refused_before_anything_is_done(
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "said"),
     [
-        ["--timeout", "0"],
-        ["--timeout", "nan"],
-        ["--timeout", "soon"],
-        ["--retries", "-1"],
-        ["--text", " "],
-        ["--tex", "abbreviated"],
-        ["--modality", "video"],
-        ["stray"],
+        (["--timeout", "0"], "must be a number of seconds, above 0 and at most 31,536,000, not 0"),
+        (["--timeout", "nan"], "must be a number of seconds"),
+        (["--timeout", "soon"], "must be a number of seconds"),
+        (["--timeout", "1e9"], "at most 31,536,000, not 1e9"),
+        (["--retries", "-1"], "must be a whole number, 0 or more, not -1"),
+        (["--retries", "x"], "must be a whole number, 0 or more, not x"),
+        (["--text", " "], "there is nothing in it"),
+        (["--text", "\udcff"], "argument --text: isn't valid UTF-8"),
+        (["--model", ""], "there is nothing in it"),
+        (["--voice", ""], "there is nothing in it"),
+        (["--save-audio", "a.wav", "--save-audio", "b.wav"], "can be given only once"),
+        (["--tex", "abbreviated"], "unrecognized"),
+        (["--modality", "video"], "invalid choice"),
+        (["stray"], "unrecognized"),
     ],
 )
 def test_what_is_not_understood_ends_with_status_2(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
-    assert "gemini-live-trio: error: " in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "gemini-live-trio: error: " in err
+    assert said in err
+
+
+def test_a_key_may_travel_in_the_clear_within_this_machine() -> None:
+    for host in ("localhost", "127.0.0.1", "[::1]"):
+        assert parse(["--url", f"ws://{host}:1"], KEY).config.auth == ApiKey("a-key")
 
 
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:

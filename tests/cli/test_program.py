@@ -1,5 +1,6 @@
 """The program as a process of its own, over real sockets."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -7,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -84,7 +86,10 @@ class Running:
 
 @asynccontextmanager
 async def start(
-    *arguments: str | Path, key: str | None = None, stdin: int = subprocess.DEVNULL
+    *arguments: str | Path,
+    key: str | None = None,
+    stdin: int = subprocess.DEVNULL,
+    program: Sequence[str] = PROGRAM,
 ) -> AsyncIterator[Running]:
     """Start the program, and kill it should it still run at the end of the block."""
     environment = {
@@ -96,7 +101,7 @@ async def start(
             process: trio.Process = await nursery.start(
                 partial(
                     trio.run_process,
-                    [*PROGRAM, *map(str, arguments)],
+                    [*program, *map(str, arguments)],
                     env=environment,
                     stdin=stdin,
                     stdout=subprocess.PIPE,
@@ -251,7 +256,7 @@ async def test_a_server_that_vanishes_is_given_up() -> None:
             await running.said("Once upon")
             await simulator.aclose()
         result = await running.end()
-    result.failed(1, "could not be brought back in 2 attempts")
+    result.failed(1, "could not be brought back")
     assert "note> The connection ended" in result.err
     assert result.out.endswith("\n")
 
@@ -282,7 +287,12 @@ async def test_closed_streams() -> None:
         nursery.start_soon(check, closed("<&- >/dev/null"), 2, "Standard input is closed")
         nursery.start_soon(check, closed(">&-", "--text", "2 plus 2"), 0, "")
         nursery.start_soon(check, closed("2>&- >/dev/null", "--text", "2 plus 2"), 0, "")
-        nursery.start_soon(check, closed(">/dev/full", "--text", "Hi"), 1, "No space left")
+        nursery.start_soon(
+            check,
+            closed(">/dev/full", "--text", "Hi"),
+            1,
+            "Can't write to standard output: No space left on device.",
+        )
 
 
 async def test_a_reader_that_leaves_ends_it_quietly(simulator: Simulator) -> None:
@@ -369,3 +379,49 @@ async def test_a_signal_ends_it_in_every_state(simulator: Simulator, tmp_path: P
             nursery.start_soon(speaking, signal.SIGINT)
         nursery.start_soon(waiting, signal.SIGTERM)
         nursery.start_soon(waiting, signal.SIGHUP)
+
+
+async def test_what_nohup_ignores_stays_ignored(simulator: Simulator) -> None:
+    command = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *PROGRAM, "--url", simulator.url]
+    async with AT_ONCE, start(stdin=subprocess.PIPE, program=command) as running:
+        keyboard = running.process.stdin
+        assert keyboard is not None
+        await keyboard.send_all(b"repeat after me: one\n")
+        await running.said("\n")
+        running.process.send_signal(signal.SIGHUP)
+        await keyboard.send_all(b"repeat after me: two\n")
+        await keyboard.aclose()
+    result = await running.end()
+    assert result.status == 0
+    assert "two" in result.out
+
+
+async def test_a_terminal_that_takes_nothing_does_not_keep_it_alive() -> None:
+    pytest.importorskip("prompt_toolkit", reason="needs the extra repl")
+    master, slave = os.openpty()
+    before = termios.tcgetattr(slave)
+    shown = b""
+    with trio.fail_after(PATIENCE):
+        async with AT_ONCE, trio.open_nursery() as nursery:
+            process: trio.Process = await nursery.start(
+                partial(
+                    trio.run_process,
+                    [*PROGRAM, "--simulate"],
+                    env=os.environ | {"TERM": "xterm"},
+                    **dict.fromkeys(("stdin", "stdout", "stderr"), slave),
+                    check=False,
+                )
+            )
+            while b"/help shows" not in shown:
+                await trio.lowlevel.wait_readable(master)
+                shown += os.read(master, 4096)
+            # What it echoes of this is more than the terminal holds.
+            os.set_blocking(master, False)
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(40):
+                    os.write(master, b"word " * 100 + b"\r")
+            process.terminate()
+            assert await process.wait() == 128 + signal.SIGTERM
+            assert termios.tcgetattr(slave) == before
+    os.close(master)
+    os.close(slave)

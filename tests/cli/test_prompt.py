@@ -17,7 +17,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from gemini_live_trio.repl._commands import PRESS_AGAIN
-from gemini_live_trio.repl._prompt import Prompt, _Completions, open_prompt
+from gemini_live_trio.repl._prompt import MANY_ROWS, Prompt, _Completions, open_prompt
 from gemini_live_trio.repl._render import Kind
 
 STORY = ["once", "upon", "a", "time", "there", "was", "a", "small", "server", "that"]
@@ -96,6 +96,56 @@ async def test_everything_shown_is_there_at_the_end() -> None:
         )
     ]
     assert shown == sorted(shown)
+
+
+class Stuck(Paper):
+    """Takes nothing until it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = threading.Event()
+        self.stuck = False
+
+    def write(self, data: str) -> None:
+        if self.stuck:
+            self.may.wait(20)
+        super().write(data)
+
+
+class Broken(Paper):
+    """Fails once it is asked for something."""
+
+    def write(self, data: str) -> None:
+        if "fail" in data:
+            raise OSError(5, "Input/output error")
+        super().write(data)
+
+
+async def test_a_terminal_that_fails_ends_it() -> None:
+    with trio.fail_after(20), create_pipe_input() as keys, pytest.raises(BaseExceptionGroup) as why:
+        async with open_prompt(source=keys, sink=Broken()) as opened:
+            opened.line(Kind.NOTE, "fail")
+            await trio.sleep_forever()
+    assert why.group_contains(OSError, match="Input/output error")
+
+
+async def test_a_slow_terminal_is_waited_for_and_a_stuck_one_is_left() -> None:
+    paper = Stuck()
+    with trio.fail_after(20), create_pipe_input() as keys:
+        async with open_prompt(source=keys, sink=paper) as opened:
+            await opened.flush()
+            paper.stuck = True
+            for number in range(MANY_ROWS + 10):
+                opened.line(Kind.NOTE, str(number))
+            with trio.move_on_after(0.1) as scope:
+                await opened.flush()
+            assert scope.cancelled_caught
+            paper.may.set()
+            await opened.flush()
+            assert f"note> {0}" in paper.text
+            paper.may.clear()
+            opened.line(Kind.NOTE, "never seen in time")
+        paper.may.set()
 
 
 async def test_cancellation_gives_the_terminal_back() -> None:

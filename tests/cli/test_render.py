@@ -79,6 +79,22 @@ def test_what_was_heard_does_not_break_the_answer_in_two() -> None:
     ) == ["model> It is noon.", "heard> How late is it?"]
 
 
+def test_what_a_broken_connection_cut_off_is_not_joined_with_what_follows() -> None:
+    broken = Reconnecting(attempt=1, delay=0, cause="it broke")
+    remark = "note> The connection ended: it broke. Dialling again at once (1)."
+    assert told(
+        *(InputTranscription(text="How la"), OutputTranscription(text="It is")),
+        *(InputTranscription(text="te"), broken, broken, OutputTranscription(text=" Noon.")),
+    ) == [
+        "heard> How la",
+        "model> It is [cut off]",
+        "heard> te [cut off]",
+        remark,
+        remark,
+        "model> Noon.",
+    ]
+
+
 def test_an_interruption_is_told_once_something_was_said() -> None:
     assert told(ModelText(text="Well, "), Interrupted(), TurnComplete()) == [
         "model> Well, ",
@@ -168,6 +184,7 @@ def _something(annotation: str) -> object:
         ("over\rwritten\r\nand\b\x7f", "over\nwritten\nand␈␡"),
         ("\ud800 half", "\ufffd half"),
         ("\x00", "␀"),
+        ("a\u202eb\u2066c", "a\ufffdb\ufffdc"),
     ],
 )
 def test_no_control_character_reaches_the_terminal(text: str, shown: str) -> None:
@@ -187,6 +204,8 @@ def test_json_tells_media_by_size_and_withholds_handles() -> None:
         "event": "ModelAudio",
         "pcm": {"bytes": 4800},
         "rate_hz": 24_000,
+        "generation": 0,
+        "stale": False,
         "seconds": 0.1,
     }
     update = as_json(ResumptionUpdate(handle="secret", resumable=True))
@@ -266,7 +285,8 @@ def test_newlines_of_the_text_are_kept() -> None:
 
 def test_the_growing_row_follows_and_goes_on_after_a_remark() -> None:
     rows = Rows(lambda: 40, len)
-    assert rows.growing is None
+    at_first = rows.growing
+    assert at_first is None
     rows.add(Kind.MODEL, "Once upon a time there was ")
     rows.add(Kind.MODEL, "a small server")
     assert rows.growing is not None

@@ -148,6 +148,23 @@ def _text_of(message: wire.LiveClientMessage | None) -> str | None:
     return message.realtime_input.text if message and message.realtime_input else None
 
 
+async def test_a_model_that_only_transcribes_is_done_when_it_falls_silent(
+    autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = SessionConfig(model="gemini-3.5-transcribe-live", response_modalities=["TEXT"])
+    monkeypatch.setitem(globals(), "CONFIG", config)
+    async with script(tmp_path, ["Hello"], mind=None) as (simulator, _):
+        server = await simulator.accept()
+        await trio.sleep(1)
+        for text in ("Hello, ", "hello."):
+            heard = wire.LiveServerContent(input_transcription=wire.Transcription(text=text))
+            await server.send(wire.LiveServerMessage(server_content=heard))
+            await trio.sleep(2)
+        begin = trio.current_time()
+    assert trio.current_time() - begin < 5
+    assert out(tmp_path) == "heard> Hello, hello.\n"
+
+
 async def test_a_turn_that_goes_on_is_waited_for(autojump_clock: MockClock, tmp_path: Path) -> None:
     async with script(tmp_path, ["Hello"], mind=None) as (simulator, _):
         server = await simulator.accept()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gemini_live_trio.errors import MediaError, MissingDependency
+from gemini_live_trio.errors import ConfigError, MediaError, MissingDependency
 from gemini_live_trio.media import open_sound
 
 np = pytest.importorskip("numpy", reason="needs the extra audio")
@@ -194,12 +194,16 @@ async def test_what_is_no_sound_is_refused_in_one_sentence(tmp_path: Path) -> No
         assert "\n" not in str(caught.value)
 
 
+def secret(folder: Path) -> Path:
+    path = Path(shutil.copy(SPEECH, folder / "secret.wav"))
+    path.chmod(0)
+    return path
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 async def test_a_file_that_may_not_be_read_says_so(tmp_path: Path) -> None:
-    path = shutil.copy(SPEECH, tmp_path / "secret.wav")
-    path.chmod(0)
     with pytest.raises(MediaError, match="Permission denied"):
-        async with open_sound(path):
+        async with open_sound(secret(tmp_path)):
             pass
 
 
@@ -207,4 +211,11 @@ async def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "soxr", None)
     with pytest.raises(MissingDependency, match=r'pip install "gemini-live-trio\[audio\]"'):
         async with open_sound(SPEECH):
+            pass
+
+
+@pytest.mark.parametrize(("rate_hz", "block_ms"), [(0, 20), (16_000, 0), (16_000, -1)])
+async def test_blocks_of_no_length_are_refused(rate_hz: int, block_ms: int) -> None:
+    with pytest.raises(ConfigError, match="must be"):
+        async with open_sound("any.wav", rate_hz=rate_hz, block_ms=block_ms):
             pass

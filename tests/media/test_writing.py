@@ -86,3 +86,26 @@ async def test_a_full_disk_is_said(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="No space left"):
         async with open_wav_writer("/dev/full") as wav:
             await wav.write(bytes(100))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+async def test_a_full_disk_replaces_no_other_exception() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        async with open_wav_writer("/dev/full") as wav:
+            await wav.write(bytes(100))
+            raise ZeroDivisionError
+    assert "No space left" in caught.value.__notes__[0]
+    with trio.CancelScope() as scope:
+        async with open_wav_writer("/dev/full") as wav:
+            await wav.write(bytes(100))
+            scope.cancel()
+            await trio.lowlevel.checkpoint()
+    assert scope.cancelled_caught
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs FIFOs")
+async def test_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.wav")
+    with pytest.raises(MediaError, match="is no ordinary file"):
+        async with open_wav_writer(tmp_path / "fifo.wav"):
+            pass

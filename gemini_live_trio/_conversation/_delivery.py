@@ -46,6 +46,8 @@ MOST_UNCONSUMED_CHARACTERS = 32 * 2**20
 BATCH_CHARACTERS = 256 * 2**10
 """Written at once at the most: a tear costs no more than this, and a close needn't wait longer."""
 
+AMBIGUOUS = "the connection broke, and the answer that came doesn't tell"
+
 _START = '{"realtimeInput":{"activityStart":{}}}'
 
 
@@ -67,6 +69,8 @@ class _Sent:
     mark: Mark
     evident: bool = False
     """A generation began after it."""
+    doubtful: bool = False
+    """One did, but the service may have owed it to something older."""
 
 
 @attrs.define
@@ -102,6 +106,9 @@ class Delivery:
         self._characters = 0
         self._waiting: list[Outgoing] = []
         self._others_asked = False
+        self._owes = False
+        """Whether the service may go on by itself after a resume, with what it had before."""
+        self._owed_until = -math.inf
         """A turn that begins by itself may answer something that isn't waiting."""
         self._held_until = -math.inf
         self._bracket_open = False
@@ -200,9 +207,14 @@ class Delivery:
 
     def generation_began(self, now: float) -> list[Outgoing]:
         """Output of a new generation arrived; return what it confirms, in order."""
+        owed, self._owed_until = now < self._owed_until, -math.inf
         if self._waiting:
             return self._settle_waiting()
         if self._transparent:
+            return []
+        if owed:
+            for sent in self._sent:
+                sent.doubtful = True
             return []
         confirmed = []
         # With nobody speaking, only a message can have asked for it: the first, at the least.
@@ -226,7 +238,7 @@ class Delivery:
         for item in waiting[:asked]:
             item.become(Fate.CONFIRMED)
         for item in waiting[asked:]:
-            self._give_up(item, "the connection broke, and the answer that came doesn't tell")
+            self._give_up(item, AMBIGUOUS)
         return waiting[:asked]
 
     def _give_up(self, item: Outgoing, reason: str) -> None:
@@ -275,6 +287,13 @@ class Delivery:
         self._open = False
         if self._in_flight:
             self.failed(now)
+        self._owes = (
+            in_turn
+            or now < self._owed_until
+            or self._audio_at > now - AUDIO_ASKS
+            or any(item.asks for item in self._waiting)
+            or any(sent.item.asks for sent in self._sent)
+        )
         if self._waiting:
             # Cut once more while waiting: what is known of them has not changed.
             for item in self._waiting:
@@ -298,10 +317,18 @@ class Delivery:
         """
         self._connection += 1
         self._index = 1 if self._counts_setup else 0
+        owes = self._owes and ground is Ground.RESUMED
+        self._owed_until = now + HOLD_SECONDS if owes else -math.inf
         cut, self._sent, self._characters = list(self._sent), deque(), 0
         if self._transparent and ground is Ground.RESUMED and used is not None:
             self._resend([sent.item for sent in cut if sent.mark > used])
-        elif ground is Ground.FRESH:
+            self._begin()
+            return
+        for sent in cut:
+            if sent.doubtful:
+                self._give_up(sent.item, AMBIGUOUS)
+        cut = [sent for sent in cut if not sent.doubtful]
+        if ground is Ground.FRESH:
             self._start_afresh([sent.item for sent in cut if not sent.evident])
         else:
             items = [sent.item for sent in cut]
@@ -309,6 +336,9 @@ class Delivery:
             self._held_until = now + HOLD_SECONDS
             if any(item.asks and item not in self._waiting for item in items):
                 self._others_asked = True
+        self._begin()
+
+    def _begin(self) -> None:
         # The user may be in the middle of an utterance, and the new connection doesn't know.
         self._reopen = self._bracket_open
         self._open = True

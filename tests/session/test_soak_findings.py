@@ -119,3 +119,22 @@ async def test_a_session_that_stays_locked_is_given_up_for_a_fresh_one(
         simulator.refuse_next_setup(times=None, only_resumes=True)
         await (await simulator.accept()).drop()
         assert (await until(session, Reconnected)).state is not ReconnectState.RESUMED
+
+
+def test_a_turn_that_goes_on_after_a_resume_confirms_nothing_that_was_sent_since() -> None:
+    """Seed 1: cut while the model spoke; the next line went into a connection that was dead."""
+    delivery = Delivery()
+    delivery.connected(Ground.FRESH, 0)
+    write(delivery, 1, line("asked"))
+    delivery.generation_began(1.5)
+    delivery.disconnected(2, in_turn=True, poisoned=False)
+    delivery.connected(Ground.RESUMED, 3)
+    lost = line("lost")
+    write(delivery, 3.1, lost)
+    delivery.generation_began(3.6)
+    assert fate(lost) is Fate.SENT
+    taken = line("taken")
+    write(delivery, 4, taken)
+    cut(delivery, 4)
+    assert fate(lost) is Fate.UNKNOWN
+    assert fate(taken) is Fate.SENT

@@ -223,3 +223,6 @@ class Liveness:
     """Seconds without a byte before the connection is given up. Answers of 30 s are normal."""
     stalled_after: float | None = 30.0
     """Seconds of waiting for something before ``Stalled`` says so; ``None`` for never."""
+    recover_after: float | None = None
+    """Seconds of such waiting for the model or the server after which the connection is given up
+    and the conversation resumed over another; ``None`` for never."""

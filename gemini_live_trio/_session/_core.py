@@ -58,6 +58,7 @@ from ..events import (
     ReconnectState,
     ResumptionUpdate,
     Stalled,
+    StallState,
     Undecodable,
 )
 from ._cursor import Cursor
@@ -554,6 +555,17 @@ class Core:
             elif silence[1] >= max(after, told * 2):
                 told = silence[1]
                 self.publish(Stalled(*silence))
+            if silence is not None and self._connection is not None:
+                await self._recover(self._connection, *silence)
+
+    async def _recover(self, connection: Connection, state: StallState, seconds: float) -> None:
+        """Give up a connection over which nothing comes any more, where that is wanted."""
+        limit = self._liveness.recover_after
+        waiting = state in (StallState.MODEL, StallState.SERVER)
+        if limit is not None and waiting and seconds >= limit:
+            await connection.abort(
+                f"the model said nothing for {seconds:.0f} s, so this client gave the connection up"
+            )
 
     def _lost(self, close: Close, rule: Rule, attempts: int) -> ConnectionLost:
         return ConnectionLost(

@@ -12,6 +12,7 @@ from support import Connect, turn, until, words
 from trio.testing import MockClock
 
 from gemini_live_trio import (
+    Liveness,
     ReconnectPolicy,
     SessionConfig,
     Status,
@@ -519,3 +520,28 @@ async def test_an_unreadable_first_address_is_a_connect_error(autojump_clock: Mo
     with pytest.raises(ConnectError, match="no way"):
         async with open_session(CONFIG, connector=Broken()):
             pytest.fail("there is no session")
+
+
+async def test_a_frozen_model_is_left_for_another_connection_when_wanted(
+    autojump_clock: MockClock,
+) -> None:
+    async def frozen(peer: trio_websocket.WebSocketConnection) -> None:
+        await welcome(peer)
+        await peer.get_message()
+        await peer.send_message(b'{"serverContent":{"outputTranscription":{"text":"I was"}}}')
+        await stay_open(peer)
+
+    async with trio.open_nursery() as nursery:
+        server = Scripted(nursery, frozen, stay)
+        liveness = Liveness(stalled_after=10, recover_after=20)
+        async with open_session(CONFIG, connector=server, liveness=liveness) as session:
+            await session.send_text("Are you there?")
+            trying = await until(session, Reconnecting)
+            assert "the model said nothing for" in trying.cause
+            await until(session, Reconnected)
+        nursery.cancel_scope.cancel()
+
+
+async def stay_open(peer: trio_websocket.WebSocketConnection) -> None:
+    while True:
+        await peer.get_message()

@@ -94,6 +94,13 @@ class Conversation:
         self._seed = list(history)
         self._leave_by = math.inf
         self._leave_from = math.inf
+        self.wishes: int = 0
+        """How often the user has asked for another connection."""
+        self.granted: int = 0
+        """How many of these wishes the newest connection was set up for."""
+        self._noted = 0
+        self._interrupted = False
+        """Whether something was interrupted since something was asked."""
         self._asked_at: float | None = None
         self._output_at = now
 
@@ -101,6 +108,7 @@ class Conversation:
 
     def next_setup(self) -> tuple[wire.LiveClientSetup, Handle | None]:
         """Return the ``setup`` for the next connection, and the handle in it."""
+        self._noted = self.wishes
         handle = self.handles.next()
         if handle is None:
             return self._fresh_setup(), None
@@ -125,7 +133,8 @@ class Conversation:
     def connected(self, ground: Ground, now: float, handle: Handle | None) -> None:
         """A connection is ready; ``handle`` is the one that its setup used."""
         self._leave_by = math.inf
-        self._leave_from = now + self._max_age
+        self.granted = self._noted
+        self._leave_from = now + self._max_age if self.granted == self.wishes else now
         if ground is Ground.FRESH:
             self.handles.forget()
             self.turns.calls.clear()
@@ -134,7 +143,8 @@ class Conversation:
             content = wire.LiveClientContent(
                 turns=self._seed, turn_complete=self.capability.seed == "history" or None
             )
-            seed = Outgoing(codec.encode(wire.LiveClientMessage(client_content=content)))
+            frame = codec.encode(wire.LiveClientMessage(client_content=content))
+            seed = Outgoing(frame, seed=True)
             self.delivery.outbox.put_back([seed])
 
     def disconnected(self, rule: Rule, now: float) -> None:
@@ -144,7 +154,11 @@ class Conversation:
         self.turns.disconnected()
         self._leave_by = self._leave_from = math.inf
         self._asked_at = None
-        self._seed = self.record.contents() if self._reseed else []
+        if self.delivery.drop_seed():
+            # That session was never told; only another fresh one can be, and not be answered.
+            self.handles.forget()
+        else:
+            self._seed = self.record.contents() if self._reseed else []
 
     # --- Messages --------------------------------------------------------------------------
 
@@ -155,6 +169,7 @@ class Conversation:
                 self.turns.answered(item.call_ids)
             if item.asks:
                 self._asked_at = now
+                self._interrupted = False
             if item.ticket is None:
                 self._record(item)
 
@@ -164,8 +179,14 @@ class Conversation:
         interrupts = message.server_content is not None and bool(message.server_content.interrupted)
         before = turns.progress
         begins = turns.received(message, self._blocks)
-        if begins:
+        content = message.server_content
+        # A turn may end without a word; the end of one that was interrupted is no such thing.
+        self._interrupted = self._interrupted or interrupts
+        ended = content is not None and content.turn_complete
+        refused = ended and before is Progress.IDLE and not self._interrupted
+        if begins or refused:
             self._asked_at = None
+        if begins:
             self._confirmed(self.delivery.generation_began(now))
         if turns.progress is Progress.GENERATING or before is not Progress.IDLE:
             self._output_at = now
@@ -214,6 +235,7 @@ class Conversation:
 
     def leave_soon(self, now: float) -> None:
         """The user wants another connection, as soon as nothing is cut by it."""
+        self.wishes += 1
         self._leave_from = now
 
     def leave_at(self) -> float:

@@ -24,6 +24,7 @@ from typing import Literal
 
 import attrs
 
+from .. import codec
 from ._outbox import Bracket, Fate, Kind, Outbox, Outgoing
 
 __all__ = ["Delivery", "Ground", "Mark"]
@@ -42,6 +43,9 @@ MOST_UNCONFIRMED_CHARACTERS = 8 * 2**20
 MOST_UNCONSUMED = 4096
 MOST_UNCONSUMED_CHARACTERS = 32 * 2**20
 """Transparent mode keeps audio too."""
+
+SILENCE = 0.1
+"""Seconds of it that stand in for an utterance without sound."""
 
 BATCH_CHARACTERS = 256 * 2**10
 """Written at once at the most: a tear costs no more than this, and a close needn't wait longer."""
@@ -113,6 +117,8 @@ class Delivery:
         self._held_until = -math.inf
         self._bracket_open = False
         self._reopen = False
+        self._empty = False
+        self._rate_hz = 16_000
         self._audio_at = -math.inf
         self.tally = _Tally()
 
@@ -145,9 +151,26 @@ class Delivery:
             item = self.outbox.take()
             if self._reopen and not self._goes_as_it_is(item):
                 continue
+            self._fill(item)
             self._in_flight.append(item)
             characters += len(item.frame)
         return self._in_flight
+
+    def _fill(self, item: Outgoing) -> None:
+        """Let no utterance be empty: the service takes its end for an error then."""
+        if item.kind is Kind.AUDIO:
+            self._rate_hz = item.rate_hz or self._rate_hz
+            self._empty = False
+        elif item.bracket is Bracket.START:
+            self._empty = True
+        elif item.bracket is Bracket.END and self._empty:
+            silence = bytes(int(SILENCE * self._rate_hz) * 2)
+            frame = codec.encode_audio(silence, rate_hz=self._rate_hz)
+            self._in_flight.append(Outgoing(frame, Kind.AUDIO, SILENCE, rate_hz=self._rate_hz))
+
+    def drop_seed(self) -> bool:
+        """Take out the seed; tell whether it had not been written."""
+        return self.outbox.drop_seed()
 
     def _goes_as_it_is(self, item: Outgoing) -> bool:
         """Mend an utterance that was begun on the connection before this one.
@@ -206,7 +229,7 @@ class Delivery:
     # --- Evidence --------------------------------------------------------------------------
 
     def generation_began(self, now: float) -> list[Outgoing]:
-        """Output of a new generation arrived; return what it confirms, in order."""
+        """Output of a new generation arrived; return what it shows to be taken, in order."""
         owed, self._owed_until = now < self._owed_until, -math.inf
         if self._waiting:
             return self._settle_waiting()
@@ -216,18 +239,20 @@ class Delivery:
             for sent in self._sent:
                 sent.doubtful = True
             return []
-        confirmed = []
+        evident = []
         # With nobody speaking, only a message can have asked for it: the first, at the least.
         somebody_asked = self._audio_at > now - AUDIO_ASKS
         for sent in list(self._sent):
             if sent.at > now - EVIDENCE_MARGIN and somebody_asked:
                 break
+            if sent.evident:
+                continue
             somebody_asked = somebody_asked or sent.item.asks
             sent.evident = True
+            evident.append(sent.item)
             if self._restores == "latest":
                 self._forget(sent, Fate.CONFIRMED)
-                confirmed.append(sent.item)
-        return confirmed
+        return evident
 
     def _settle_waiting(self) -> list[Outgoing]:
         """The model answers by itself after a resume: to what?"""
@@ -266,7 +291,6 @@ class Delivery:
         elif self._restores == "handle":
             for sent in [sent for sent in self._sent if sent.evident]:
                 self._forget(sent, Fate.CONFIRMED)
-                confirmed.append(sent.item)
         return confirmed
 
     def mark(self, consumed: int | None) -> Mark:
@@ -329,6 +353,9 @@ class Delivery:
                 self._give_up(sent.item, AMBIGUOUS)
         cut = [sent for sent in cut if not sent.doubtful]
         if ground is Ground.FRESH:
+            for sent in cut:
+                if sent.evident:
+                    sent.item.become(Fate.CONFIRMED)
             self._start_afresh([sent.item for sent in cut if not sent.evident])
         else:
             items = [sent.item for sent in cut]

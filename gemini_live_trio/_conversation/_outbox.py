@@ -84,6 +84,10 @@ class Outgoing:
     """The tool calls that it answers."""
     partial: bool = False
     """A tool answer that others will follow: never sent twice."""
+    seed: bool = False
+    """It tells a fresh session what was said before."""
+    rate_hz: int = 0
+    """Samples a second, for audio."""
     asks: bool = False
     """The model answers it with a generation."""
     said: Sequence[tuple[str, str]] = ()
@@ -142,6 +146,14 @@ class Outbox:
         item = self._waiting.popleft()
         self._count(item, -1)
         return item
+
+    def drop_seed(self) -> bool:
+        """Take out the seed; tell whether it was still there."""
+        seeds = [item for item in self._waiting if item.seed]
+        for item in seeds:
+            self._waiting.remove(item)
+            self._count(item, -1)
+        return bool(seeds)
 
     def clear(self) -> list[Outgoing]:
         """Take all that waits."""

@@ -48,6 +48,7 @@ from ..errors import (
     ReconnectExhausted,
     SetupError,
     SetupRejected,
+    SetupTimeout,
 )
 from ..events import (
     Event,
@@ -124,6 +125,7 @@ class Core:
         self._on_handle = on_handle
         self._chance = chance
         setup = config.setup()
+        _check(setup)
         self.conversation: Conversation = Conversation(
             setup,
             capability_of(setup.model or ""),
@@ -222,6 +224,7 @@ class Core:
         """Write what is waiting, say goodbye, end all tasks; in bounded time."""
         self.closing = True
         self.to_send.close()
+        self.wake()
         deadline = trio.current_time() + self._timeouts.close
         with trio.CancelScope(shield=True, deadline=deadline):
             await self._flushed.wait()
@@ -248,7 +251,9 @@ class Core:
         """Move to another connection at the next moment that cuts nothing."""
         if setup is not None:
             # The service resumes a conversation with the model that it began with.
-            self.conversation.setup = attrs.evolve(setup, model=self.conversation.setup.model)
+            setup = attrs.evolve(setup, model=self.conversation.setup.model)
+            _check(setup)
+            self.conversation.setup = setup
         self.conversation.leave_soon(trio.current_time())
         self._leaving.deadline = self.conversation.leave_at()
 
@@ -258,6 +263,7 @@ class Core:
         """Take everything from the callers at once, and write it while there is a connection."""
         delivery = self.conversation.delivery
         while True:
+            # While the outbox is full the callers' channel fills up, and then callers wait.
             if not delivery.outbox.full:
                 for item in self._drain_callers():
                     delivery.outbox.put(item)
@@ -265,19 +271,18 @@ class Core:
             if self._connection is not None and delivery.ready:
                 await self._write_batch(self._connection)
                 continue
-            try:
-                # While the outbox is full the callers' channel fills up, and then callers wait.
-                with trio.move_on_at(delivery.held_until) as self._idle:
-                    if delivery.outbox.full:
-                        await trio.sleep_forever()
-                    delivery.outbox.put(await self._from_callers.receive())
-            except trio.EndOfChannel:
-                if not delivery.unsettled:
-                    break
-                with trio.move_on_at(delivery.held_until) as self._idle:
-                    await trio.sleep_forever()
+            if self.closing and not delivery.unsettled:
+                break
+            # Not in ``receive``: that would hold a frame that nobody else can see, and the end of
+            # an utterance could overtake it.
+            with trio.move_on_at(delivery.held_until) as self._idle:
+                await trio.sleep_forever()
         self._flushed.set()
         await trio.sleep_forever()
+
+    def wake(self) -> None:
+        """Something was handed over."""
+        self._idle.cancel()
 
     def _drain_callers(self) -> list[Outgoing]:
         items = []
@@ -300,6 +305,7 @@ class Core:
             now = trio.current_time()
             if written:
                 self.conversation.written(now)
+                self._leaving.deadline = self.conversation.leave_at()
             else:
                 self.conversation.delivery.failed(now)
 
@@ -388,7 +394,7 @@ class Core:
             phase = _phase(outage, handle)
             try:
                 if spare is None or spare.connection.over:
-                    spare = await lines.dial()
+                    spare = await self._replace(spare, lines)
                 line, spare = spare, None
                 try:
                     await set_up(
@@ -403,7 +409,7 @@ class Core:
                 finally:
                     line.released.set()
             except (ConnectError, SetupError) as error:
-                if outage is None and handle is None:
+                if outage is None and (handle is None or isinstance(error, ConnectError)):
                     raise
                 outage = self._note_refusal(outage, error, phase, handle)
                 continue
@@ -423,7 +429,7 @@ class Core:
             raise self._lost(close, rule, outage.attempts) from error
         if rule.drops_handle and handle is not None:
             self.conversation.handles.refuse(handle)
-        elif isinstance(error, SetupRejected) and handle is not None:
+        elif isinstance(error, SetupRejected | SetupTimeout) and handle is not None:
             # The service still holds the old connection, or has not put the state away; or it
             # holds it for ever, because our close never got through.
             outage.not_before = now + NOT_YET
@@ -518,7 +524,7 @@ class Core:
                     close = await self._ends.receive()
                     return close, spare
                 if spare is None or spare.connection.over:
-                    spare = await self._dial_or_stay(lines)
+                    spare = await self._dial_or_stay(spare, lines)
                 # Something may have begun while it dialled; then there is a better moment.
                 if spare is not None and self.conversation.leave_at() <= trio.current_time():
                     break
@@ -531,13 +537,19 @@ class Core:
             self._abandon()
             self.connected_since = None
 
-    async def _dial_or_stay(self, lines: Lines) -> Line | None:
+    async def _dial_or_stay(self, spare: Line | None, lines: Lines) -> Line | None:
         """Dial the next connection while this one works; after a failure, not at once again."""
         try:
-            return await lines.dial()
+            return await self._replace(spare, lines)
         except ConnectError:
             await trio.sleep(NOT_YET)
             return None
+
+    async def _replace(self, spare: Line | None, lines: Lines) -> Line:
+        """Dial, and let go of a spare connection that has died."""
+        if spare is not None:
+            spare.released.set()
+        return await lines.dial()
 
     # --- Silences ----------------------------------------------------------------------------
 
@@ -576,6 +588,11 @@ class Core:
             advice=rule.advice,
             attempts=attempts,
         )
+
+
+def _check(setup: wire.LiveClientSetup) -> None:
+    """Refuse at the call what could only fail after a connection was given up for it."""
+    codec.encode(wire.LiveClientMessage(setup=setup))
 
 
 def _stamped(event: Event, impression: Impression) -> Event:

@@ -186,8 +186,11 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         """
         async with self.subscribe(kinds=()) as told:
             self._core.leave_soon(setup.setup() if setup else None)
+            wish = self._core.conversation.wishes
             async for event in told:
-                if isinstance(event, Reconnected):
+                # One that was under way already has the old setup.
+                granted = self._core.conversation.granted >= wish
+                if isinstance(event, Reconnected) and granted:
                     return event.state
         raise self._ended()
 
@@ -218,6 +221,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         item = self._audio(pcm, rate_hz)
         try:
             self._core.to_send.send_nowait(item)
+            self._core.wake()
         except (trio.ClosedResourceError, trio.BrokenResourceError):
             raise self._ended() from None
         self._audio_rate_hz = rate_hz
@@ -334,7 +338,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
                 f"rate_hz can't change to {rate_hz}, so resample it."
             )
         frame = codec.encode_audio(pcm, rate_hz=rate_hz)
-        return Outgoing(frame, Kind.AUDIO, len(pcm) / 2 / rate_hz)
+        return Outgoing(frame, Kind.AUDIO, len(pcm) / 2 / rate_hz, rate_hz=rate_hz)
 
     async def _send(
         self,
@@ -361,6 +365,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
     async def _put(self, item: Outgoing) -> None:
         try:
             await self._core.to_send.send(item)
+            self._core.wake()
         except (trio.ClosedResourceError, trio.BrokenResourceError):
             raise self._ended() from None
 

@@ -89,11 +89,11 @@ async def open_session(
                 if core.failure is None:
                     entered = True
                     yield LiveSession(core)
+                # Here, because Ctrl-C may come out of it too, and must stop the services then.
+                await core.close()
             except BaseException as error:  # noqa: BLE001 - raised again below
                 leaving = error
                 core.stop()
-            else:
-                await core.close()
     except BaseException as error:  # noqa: BLE001 - raised again below, in its order of precedence
         # Services record their failures; what they raise is Ctrl-C and its like.
         other = lone(error)

@@ -26,6 +26,7 @@ would withhold pongs, and hang the close.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import socket
@@ -38,6 +39,7 @@ from typing import Any, Protocol, cast
 import attrs
 import trio
 import trio_websocket
+import wsproto.events
 import wsproto.utilities
 
 from ._closes import Close
@@ -269,17 +271,27 @@ class Connection:
     async def aclose(self, code: int = 1000, *, timeout: float) -> None:  # noqa: ASYNC109 - a close needs one
         """Say goodbye, and wait for the answer at most ``timeout`` seconds.
 
-        Frames that are still unread are lost.
+        Until the answer comes, ``receive`` goes on giving what was on its way.
         """
         if self._closed_by_us is None and self._websocket.closed is None:
             self._closed_by_us = Close("client", code)
             try:
                 if not self._torn:
                     with self._host.while_reading(timeout=timeout):
-                        await self._websocket.aclose(code)
+                        await self._say_goodbye(code)
             finally:
                 self._goodbye_said.set()
         await trio.aclose_forcefully(self._stream)
+
+    async def _say_goodbye(self, code: int) -> None:
+        # The WebSocket's own ``aclose`` throws away what it has received and what still arrives:
+        # a tool call among it would never be answered. So this does the rest of what it does.
+        websocket = self._websocket
+        with contextlib.suppress(
+            trio_websocket.ConnectionClosed, wsproto.utilities.LocalProtocolError
+        ):
+            await websocket._send(wsproto.events.CloseConnection(code=code))
+            await websocket._close_handshake.wait()
 
     async def abort(self, why: str) -> None:
         """Drop the connection without a word; ``why`` is told as its end."""

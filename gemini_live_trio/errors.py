@@ -18,6 +18,7 @@
     ├── SessionBroken (also trio.BrokenResourceError)
     │   ├── ConnectionLost                     the cause is final, or reconnecting is off
     │   └── ReconnectExhausted                 it was tried, and the policy's end was reached
+    ├── PromptLost                             a prompt whose answer can't be told from others
     ├── MediaError                             a file or device that can't be used
     └── InternalError                          a fault of ours: please report it
 
@@ -43,6 +44,7 @@ __all__ = [
     "LocalProtocolError",
     "MediaError",
     "MissingDependency",
+    "PromptLost",
     "ProtocolError",
     "ReconnectExhausted",
     "RemoteProtocolError",
@@ -195,6 +197,10 @@ class ConnectionLost(SessionBroken):
 
 class ReconnectExhausted(SessionBroken):
     """Reconnecting was tried until the policy said to stop."""
+
+
+class PromptLost(GeminiLiveError):
+    """A prompt was cut off with its connection, and its answer can't be told from any other's."""
 
 
 class MediaError(GeminiLiveError):

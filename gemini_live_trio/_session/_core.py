@@ -89,6 +89,14 @@ class Timeouts:
     close: float
 
 
+@attrs.frozen
+class _End:
+    """How a connection ended, and when it was seen to."""
+
+    close: Close
+    at: float
+
+
 @attrs.define
 class _Outage:
     """The time without a connection."""
@@ -166,11 +174,11 @@ class Core:
         self._from_callers: trio.MemoryReceiveChannel[Outgoing]
         self._to_receiver: trio.MemorySendChannel[Connection]
         self._connections: trio.MemoryReceiveChannel[Connection]
-        self._report_end: trio.MemorySendChannel[Close]
-        self._ends: trio.MemoryReceiveChannel[Close]
+        self._report_end: trio.MemorySendChannel[_End]
+        self._ends: trio.MemoryReceiveChannel[_End]
         self.to_send, self._from_callers = trio.open_memory_channel[Outgoing](CALLERS_BUFFER)
         self._to_receiver, self._connections = trio.open_memory_channel[Connection](0)
-        self._report_end, self._ends = trio.open_memory_channel[Close](1)
+        self._report_end, self._ends = trio.open_memory_channel[_End](1)
 
     # --- Life ------------------------------------------------------------------------------
 
@@ -322,6 +330,7 @@ class Core:
         """The connection is gone: write no more to it, and give up a write that is stuck."""
         self._detach()
         self._writing.cancel()
+        self.connected_since = None
 
     # --- The receive task --------------------------------------------------------------------
 
@@ -332,7 +341,7 @@ class Core:
                     self._handle(await connection.receive())
             except ConnectionEnded as end:
                 self._abandon()
-                self._report_end.send_nowait(end.close)
+                self._report_end.send_nowait(_End(end.close, trio.current_time()))
 
     def _handle(self, frame: str | bytes) -> wire.LiveServerMessage | None:
         """Note what a frame says, then tell it to the receivers."""
@@ -405,7 +414,7 @@ class Core:
                         timeout=self._timeouts.setup,
                     )
                     self._welcome(handle, outage)
-                    close, spare = await self._use(line, lines)
+                    end, spare = await self._use(line, lines)
                 finally:
                     line.released.set()
             except (ConnectError, SetupError) as error:
@@ -413,8 +422,8 @@ class Core:
                     raise
                 outage = self._note_refusal(outage, error, phase, handle)
                 continue
-            outage = _Outage(trio.current_time(), close, planned=spare is not None)
-            self._note_end(close, planned=outage.planned)
+            outage = _Outage(end.at, end.close, planned=spare is not None)
+            self._note_end(end.close, planned=outage.planned)
 
     def _note_refusal(
         self, outage: _Outage | None, error: GeminiLiveError, phase: Phase, handle: Handle | None
@@ -510,7 +519,7 @@ class Core:
         )
         outbox.dropped_audio_seconds, outbox.dropped_video_frames = 0.0, 0
 
-    async def _use(self, line: Line, lines: Lines) -> tuple[Close, Line | None]:
+    async def _use(self, line: Line, lines: Lines) -> tuple[_End, Line | None]:
         """Let the connection work until it ends, or until it is time to leave it.
 
         Returns how it ended, and in the second case a connection to go on with.
@@ -521,8 +530,7 @@ class Core:
         try:
             while True:
                 with trio.CancelScope(deadline=self.conversation.leave_at()) as self._leaving:
-                    close = await self._ends.receive()
-                    return close, spare
+                    return await self._ends.receive(), spare
                 if spare is None or spare.connection.over:
                     spare = await self._dial_or_stay(spare, lines)
                 # Something may have begun while it dialled; then there is a better moment.

@@ -10,9 +10,9 @@ import attrs
 import trio
 
 from .. import codec, wire
-from .._conversation import Bracket, Kind, Outgoing, Ticket
+from .._conversation import Bracket, Fate, Kind, Outgoing, Ticket
 from ..config import SessionConfig
-from ..errors import LocalProtocolError
+from ..errors import LocalProtocolError, PromptLost
 from ..events import Event, Reconnected, ReconnectState, SessionEvent, TurnComplete
 from ._core import Core
 from ._cursor import MAX_EVENTS, Cursor, Overflow
@@ -128,7 +128,8 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
     async def prompt(self, text: str, /) -> AsyncIterator[trio.abc.ReceiveChannel[Event]]:
         """Say something in writing and receive the turn that answers it.
 
-        What is left of a turn that it interrupts doesn't come up here.
+        What is left of a turn that it interrupts doesn't come up here. If the connection broke
+        and it can't be known whether the service has it, the channel ends with ``PromptLost``.
         """
         before = self._core.conversation.turns.generation
 
@@ -138,7 +139,14 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
 
         cursor = Cursor(wanted=answers, last=_ends_turn)
         async with self._subscribed(cursor):
-            await self.send_text(text)
+            receipt = await self.send_text(text)
+
+            def give_up() -> None:
+                if receipt.state is not Fate.CONFIRMED:
+                    reason = receipt.reason
+                    cursor.end(lambda: PromptLost(f"The prompt will not be answered: {reason}."))
+
+            receipt.when_final(give_up)
             yield cursor
 
     @asynccontextmanager

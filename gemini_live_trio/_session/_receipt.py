@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 from .._conversation import Fate, Ticket
@@ -20,6 +22,7 @@ class Receipt:
     def __init__(self, ticket: Ticket) -> None:
         self._ticket = ticket
         self._changed = trio.Event()
+        self._when_final: Callable[[], None] | None = None
         ticket.listener = self._note
 
     def __repr__(self) -> str:
@@ -62,3 +65,11 @@ class Receipt:
     def _note(self) -> None:
         changed, self._changed = self._changed, trio.Event()
         changed.set()
+        if self.state.final and self._when_final is not None:
+            self._when_final()
+
+    def when_final(self, call: Callable[[], None]) -> None:
+        """Have a function called once the last state is reached; it must not wait or raise."""
+        self._when_final = call
+        if self.state.final:
+            call()

@@ -34,6 +34,7 @@ from gemini_live_trio.events import (
     Reconnecting,
     ReconnectState,
     ResumptionUpdate,
+    ToolCall,
 )
 from gemini_live_trio.simulator import Simulator
 
@@ -203,25 +204,17 @@ async def test_a_dead_peer_is_noticed_in_a_minute_and_replaced(autojump_clock: M
         nursery.cancel_scope.cancel()
 
 
-async def test_pongs_half_a_minute_late_are_life(autojump_clock: MockClock) -> None:
-    async def slow(peer: trio_websocket.WebSocketConnection) -> None:
-        answer = peer._handle_ping_event
-
-        async def late(event: object) -> None:
-            await trio.sleep(30)
-            await answer(event)  # type: ignore[arg-type]
-
-        peer._handle_ping_event = late  # type: ignore[method-assign,assignment]
-        await stay(peer)
-
-    async with trio.open_nursery() as nursery:
-        server = Scripted(nursery, slow)
-        async with open_session(CONFIG, connector=server) as session:
-            with trio.move_on_after(1000):
-                await until_forever(session)
-            assert session.status is Status.CONNECTED
-        assert server.dialled == 1
-        nursery.cancel_scope.cancel()
+async def test_pongs_half_a_minute_late_are_life(
+    autojump_clock: MockClock, simulator: Simulator, connect: Connect
+) -> None:
+    async with connect() as session:
+        await until(session, ResumptionUpdate)
+        server = await simulator.accept()
+        server.delay_pongs(30)
+        with trio.move_on_after(1000):
+            await until_forever(session)
+        assert session.status is Status.CONNECTED
+        assert server.ending is None
 
 
 async def until_forever(session: trio.abc.ReceiveChannel[object]) -> None:
@@ -249,16 +242,22 @@ async def test_pings_of_the_peer_are_answered_while_nobody_receives(
         nursery.cancel_scope.cancel()
 
 
+def before_the_echo(peer: trio_websocket.WebSocketConnection, frame: bytes) -> None:
+    """Have a peer write a frame between our close frame and its answer."""
+    write = peer._stream.send_all
+
+    async def write_first(data: bytes) -> None:
+        if data[:1] == b"\x88":
+            await write(frame)
+        await write(data)
+
+    peer._stream.send_all = write_first  # type: ignore[method-assign,assignment]
+
+
 async def test_a_ping_between_our_close_and_its_echo(autojump_clock: MockClock) -> None:
     async def ping_late(peer: trio_websocket.WebSocketConnection) -> None:
         await welcome(peer)
-        echo = peer._handle_close_connection_event
-
-        async def ping_first(event: object) -> None:
-            await peer._stream.send_all(b"\x89\x00")
-            await echo(event)  # type: ignore[arg-type]
-
-        peer._handle_close_connection_event = ping_first  # type: ignore[method-assign,assignment]
+        before_the_echo(peer, b"\x89\x00")
         await trio.sleep_forever()
 
     async with trio.open_nursery() as nursery:
@@ -266,6 +265,23 @@ async def test_a_ping_between_our_close_and_its_echo(autojump_clock: MockClock) 
             await until(session, ResumptionUpdate)
             start = trio.current_time()
         exit_is_quick(start)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_tool_call_that_crosses_our_goodbye_is_heard(autojump_clock: MockClock) -> None:
+    call = b'{"toolCall":{"functionCalls":[{"id":"1","name":"f"}]}}'
+
+    async def call_late(peer: trio_websocket.WebSocketConnection) -> None:
+        await welcome(peer)
+        await peer.send_message(b'{"goAway":{"timeLeft":"50s"}}')
+        before_the_echo(peer, bytes([0x82, len(call)]) + call)
+        await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        server = Scripted(nursery, call_late, stay)
+        async with open_session(CONFIG, connector=server) as session:
+            assert (await until(session, ToolCall)).id == "1"
+            assert (await until(session, Reconnected)).state is ReconnectState.RESUMED
         nursery.cancel_scope.cancel()
 
 

@@ -11,7 +11,7 @@ from support import Connect, puppet, tone, turn, until, words
 from trio.testing import MockClock
 
 from gemini_live_trio import Fate, LiveSession, SessionConfig, Target, open_session, wire
-from gemini_live_trio.errors import ConnectError, LocalProtocolError
+from gemini_live_trio.errors import ConnectError, LocalProtocolError, PromptLost
 from gemini_live_trio.events import Reconnected, Reconnecting, ResumptionUpdate
 from gemini_live_trio.simulator import Simulator, open_simulator
 
@@ -197,3 +197,14 @@ async def test_a_first_dial_with_a_handle_is_not_retried(
         async with connect(connector=Nobody(), resume="handle"):
             pytest.fail("there is no session")
     assert trio.current_time() == start
+
+
+async def test_a_prompt_that_can_not_be_answered_says_so(autojump_clock: MockClock) -> None:
+    async with puppet() as (session, server):
+        await server.send_handle()
+        await until(session, ResumptionUpdate)
+        async with session.prompt("Are you there?") as answer:
+            await server.close(1007, "Request contains an invalid argument.")
+            with pytest.raises(PromptLost), trio.fail_after(60):
+                async for _ in answer:
+                    pass

@@ -80,10 +80,10 @@ class Conversation:
         resumption = setup.session_resumption
         self.capability = capability
         self.setup = setup
-        self.turns = Turns()
-        self.handles = Handles(handle, now)
-        self.record = Record(history)
-        self.delivery = Delivery(
+        self.turns: Turns = Turns()
+        self.handles: Handles = Handles(handle, now)
+        self.record: Record = Record(history)
+        self.delivery: Delivery = Delivery(
             transparent=bool(resumption and resumption.transparent),
             counts_setup=counts_setup,
             replay=replay,

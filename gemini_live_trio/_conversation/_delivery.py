@@ -97,7 +97,7 @@ class Delivery:
         restores: Literal["latest", "handle"] = "latest",
         audio_seconds: float = 10.0,
     ) -> None:
-        self.outbox = Outbox(audio_seconds=audio_seconds)
+        self.outbox: Outbox = Outbox(audio_seconds=audio_seconds)
         self._transparent = transparent
         self._counts_setup = counts_setup
         self._replay = replay
@@ -120,7 +120,7 @@ class Delivery:
         self._empty = False
         self._rate_hz = 16_000
         self._audio_at = -math.inf
-        self.tally = _Tally()
+        self.tally: _Tally = _Tally()
 
     # --- Writing ---------------------------------------------------------------------------
 

@@ -107,7 +107,7 @@ class Ears:
     ) -> None:
         detection = detection or wire.AutomaticActivityDetection()
         self.rate_hz = rate_hz
-        self.offset = offset
+        self.offset: float = offset
         self._manual = bool(detection.disabled)
         low_start = (
             detection.start_of_speech_sensitivity == wire.StartSensitivity.START_SENSITIVITY_LOW

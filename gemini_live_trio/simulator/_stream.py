@@ -65,7 +65,7 @@ class GatedStream(trio.abc.Stream):
         self.ended: trio.Event = trio.Event()
         self.swallow_close = False
         self.ping_before_close = False
-        self.pong_delay = 0.0
+        self.pong_delay: float = 0.0
 
     # --- Faults ---
 

@@ -58,12 +58,12 @@ try:
     from hypothesis.errors import Flaky
 
     from . import strategies
-except ModuleNotFoundError as missing:
+except ModuleNotFoundError as _missing:
     _NEEDED = 'The conformance suite needs Hypothesis: pip install "gemini-live-trio[test]"'
     if __name__ == "__main__":
         print(_NEEDED, file=sys.stderr)  # noqa: T201
         sys.exit(2)
-    raise MissingDependency(_NEEDED) from missing
+    raise MissingDependency(_NEEDED) from _missing
 
 __all__ = ["CaseFailed", "Program", "check", "main", "open_program"]
 

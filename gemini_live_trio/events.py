@@ -406,7 +406,8 @@ class Reconnected(SessionEvent):
     dropped_video_frames: int = 0
     """Pictures that a newer one replaced before it could be sent."""
     replayed: int = 0
-    """Messages sent again because the service showed no sign of having them."""
+    """Messages sent again since the event before, because the service showed no sign of having
+    them. After a resume that is decided two seconds later, so it is told with the next."""
     unknown: int = 0
     """Messages of which it will never be known whether the service has them."""
 

@@ -170,7 +170,7 @@ class Conversation:
             if item.asks:
                 self._asked_at = now
                 self._interrupted = False
-            if item.ticket is None:
+            if item.ticket is None or item.ticket.fate is Fate.CONFIRMED:
                 self._record(item)
 
     def received(self, message: wire.LiveServerMessage, now: float) -> Impression:

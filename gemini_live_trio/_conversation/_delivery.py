@@ -105,6 +105,8 @@ class Delivery:
         self._open = False
         self._connection = 0
         self._index = 0
+        self._consumed: Mark = (0, 0)
+        """What the newest index covers, in transparent mode."""
         self._in_flight: list[Outgoing] = []
         self._sent: deque[_Sent] = deque()
         self._characters = 0
@@ -212,8 +214,13 @@ class Delivery:
             self._bracket_open = item.bracket is Bracket.START
         keep = item.ticket is not None or self._transparent
         if keep and not (item.kind is not Kind.CONTROL and not self._transparent):
-            self._sent.append(_Sent(item, now, (self._connection, self._index)))
+            sent = _Sent(item, now, (self._connection, self._index))
+            self._sent.append(sent)
             self._characters += len(item.frame)
+            if self._transparent and sent.mark <= self._consumed:
+                # The service was quicker than the end of our write.
+                sent.evident = True
+                item.become(Fate.CONFIRMED)
             most = MOST_UNCONSUMED if self._transparent else MOST_UNCONFIRMED
             characters = (
                 MOST_UNCONSUMED_CHARACTERS if self._transparent else MOST_UNCONFIRMED_CHARACTERS
@@ -280,7 +287,7 @@ class Delivery:
         """
         confirmed: list[Outgoing] = []
         if self._transparent:
-            mark = (self._connection, consumed or 0)
+            mark = self._consumed = (self._connection, consumed or 0)
             for sent in self._sent:
                 if sent.mark <= mark and not sent.evident:
                     sent.evident = True

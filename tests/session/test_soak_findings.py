@@ -138,3 +138,18 @@ def test_a_turn_that_goes_on_after_a_resume_confirms_nothing_that_was_sent_since
     cut(delivery, 4)
     assert fate(lost) is Fate.UNKNOWN
     assert fate(taken) is Fate.SENT
+
+
+def test_an_index_may_come_before_our_write_has_returned() -> None:
+    """Seed 1, transparent: the receipt stayed as it was for ever."""
+    delivery = Delivery(transparent=True)
+    delivery.connected(Ground.FRESH, 0)
+    quick = line("quick")
+    delivery.outbox.put(quick)
+    delivery.next_batch()
+    delivery.handle_issued(1, None)
+    delivery.written(1)
+    assert fate(quick) is Fate.CONFIRMED
+    delivery.disconnected(2, in_turn=False, poisoned=False)
+    delivery.connected(Ground.RESUMED, 3, used=(1, 1))
+    assert not delivery.ready

@@ -124,7 +124,8 @@ def unequal(ours: Any, theirs: Any, kind: Any, path: str) -> Iterator[str]:
             yield f"{path}: {ours!r} is not {theirs!r}"
 
 
-ONLY_TEXT_OR_OURS = {"realtime_input_config", "null_value"}
+# The SDK names the few values that two text fields may have.
+ONLY_TEXT_OR_OURS = {"realtime_input_config", "null_value", "model_routing_preference"}
 
 # --- Our messages, its types ------------------------------------------------------------------
 

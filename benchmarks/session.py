@@ -5,6 +5,9 @@
 A server in a process of its own takes the setup and then either reads what it gets or sends what
 it was asked for. What is measured is the CPU time of the client alone, so that neither the
 server nor waiting counts. Absolute times on a shared machine mean little; the ratio is the result.
+
+A second table tells what it costs to watch: an observer that does nothing, the wire log, and a
+recording (whose thread counts too), each beside a session that nobody watches.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import ssl
 import subprocess
@@ -26,8 +30,17 @@ import trustme
 from google import genai
 from google.genai import types
 
-from gemini_live_trio import GeminiApi, SessionConfig, TcpConnector, codec, open_session, wire
+from gemini_live_trio import (
+    GeminiApi,
+    SessionConfig,
+    SessionObserver,
+    TcpConnector,
+    codec,
+    open_session,
+    wire,
+)
 from gemini_live_trio.events import ModelAudio
+from gemini_live_trio.recording import RecordingWriter, SessionRecorder
 
 CHUNK = bytes(640)
 """20 ms of microphone audio."""
@@ -88,16 +101,32 @@ async def ours(port: int, folder: Path, messages: int) -> dict[str, float]:
         last = await session.send_text("done")
         await last.wait_sent()
         took["send"] = time.process_time() - start
+    took["receive"] = await receive(port, folder, messages)
+    took["observer"] = await receive(port, folder, messages, SessionObserver())
+    wire_log = logging.getLogger("gemini_live_trio.wire")
+    wire_log.setLevel(logging.DEBUG)
+    took["wire log"] = await receive(port, folder, messages)
+    wire_log.setLevel(logging.NOTSET)
+    writer = RecordingWriter(folder / "recording.jsonl", by="benchmark", clock=trio.current_time)
+    with writer:
+        took["recording"] = await receive(port, folder, messages, SessionRecorder(writer))
+    return took
+
+
+async def receive(port: int, folder: Path, messages: int, *observers: SessionObserver) -> float:
+    """Measure receiving, watched or not."""
+    context = ssl.create_default_context(cafile=folder / "ca.pem")
+    endpoint = GeminiApi(base_url=f"wss://127.0.0.1:{port}")
     config = SessionConfig(model=f"send-{messages}", endpoint=endpoint)
-    async with open_session(config, connector=connector) as session:
+    connector = TcpConnector(ssl_context=context)
+    async with open_session(config, connector=connector, observers=observers) as session:
         start = time.process_time()
         got = 0
         async for event in session:
             got += isinstance(event, ModelAudio)
             if got == messages:
                 break
-        took["receive"] = time.process_time() - start
-    return took
+        return time.process_time() - start
 
 
 async def theirs(port: int, messages: int) -> dict[str, float]:
@@ -157,6 +186,13 @@ def main() -> None:
         mine, their = (best[who][what] / arguments.messages * 1e6 for who in ("ours", "theirs"))
         ratio = mine / their
         print(f"{label:34} {mine:6.0f} us {their:10.0f} us {ratio:6.2f}  at most {GOALS[what]}")
+    print(f"\n{'receiving, watched':34} {'time':>9} {'of unwatched':>13}")
+    alone = best["ours"]["receive"]
+    for what in ("receive", "observer", "wire log", "recording"):
+        label = {"receive": "nobody watches", "observer": "an observer that does nothing"}
+        took = best["ours"][what]
+        each = took / arguments.messages * 1e6
+        print(f"{label.get(what, what):34} {each:6.0f} us {took / alone:13.2f}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ General layout:
 * ``errors``: what can go wrong
 * ``wire``: the protocol's JSON objects as classes
 * ``codec``: those classes to frames and back
+* ``transcript``, ``usage``, ``statistics``: what was said, what it cost, how it went
+* ``observers``: hooks; ``otel`` makes traces with them (extra ``otel``)
+* ``recording``: every frame with its time, in a file
 * ``media``: sound files (extra ``audio``)
 * ``simulator``: a server of the protocol, to develop and test against
 * ``testing``: strategies and a conformance suite for codecs (extra ``test``)
@@ -31,5 +34,7 @@ from ._transport import TcpConnector as TcpConnector
 from .config import Liveness as Liveness
 from .config import ReconnectPolicy as ReconnectPolicy
 from .config import SessionConfig as SessionConfig
+from .observers import SessionObserver as SessionObserver
+from .usage import Budget as Budget
 
 __version__ = "0.1.0"

@@ -88,6 +88,7 @@ _ANEW = (Phase.FIRST, Phase.FRESH)
 _BEGINNING = (Phase.FIRST, Phase.RESUME, Phase.FRESH)
 
 _KEY = "Check the API key: it must be a valid Gemini API key, with the API enabled."
+_EPHEMERAL = "Mint a new ephemeral token; this one's time or uses are over."
 _FIELD = "Mend the setup: the service doesn't know the field or value that it names."
 _MODEL = "Choose a Live model that this key, API version and region can use."
 _QUOTA = "Wait, or raise the quota or the spending limit of the project."
@@ -107,6 +108,14 @@ CLOSES: Sequence[Rule] = (
     # Credentials, project and region: no retry will mend them.
     *_same("bad_key", _KEY, "API key not valid", "API key not found", "API key expired"),
     *_same("no_credentials", _KEY, "Method doesn't allow unregistered callers"),
+    *_same(
+        "token",
+        _EPHEMERAL,
+        "Token has been used too many times",
+        "Token has expired",
+        "auth token has expired",
+        "new_session_expire_time deadline exceeded",
+    ),
     *_same("api_disabled", _KEY, "Generative Language API has not been used"),
     *_same("denied", _KEY, "Your project has been denied access"),
     *_same("region", "Use the service from a supported region.", "User location is not supported"),

@@ -11,6 +11,8 @@ from typing import Literal
 
 import attrs
 
+from .usage import CountingRule
+
 __all__ = ["CAPABILITIES", "Capability", "capability_of"]
 
 
@@ -26,6 +28,8 @@ class Capability:
     """Whether the model waits for a tool's answer unless it is told not to."""
     seed: Literal["history", "content"]
     """How turns are put into a fresh session: announced in ``setup``, or just sent."""
+    usage: CountingRule = "turn"
+    """How ``usageMetadata`` adds up; ``gemini_live_trio.usage`` explains the rules."""
     source: str
 
 
@@ -57,6 +61,14 @@ CAPABILITIES: Sequence[Capability] = (
         blocking_tools=True,
         seed="content",
         source="session management and capabilities pages, 2026-09",
+    ),
+    Capability(
+        family="gemini-3.5-live-translate",
+        resume_restores="latest",
+        blocking_tools=True,
+        seed="history",
+        usage="message",
+        source="usage: assumed, it comes once a second and no turn ever ends; else nothing known",
     ),
     Capability(
         family="",

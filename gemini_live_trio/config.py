@@ -85,6 +85,9 @@ class SessionConfig:
     temperature: float | None = None
     max_output_tokens: int | None = None
     thinking: wire.ThinkingConfig | None = None
+    translation: wire.TranslationConfig | None = None
+    """What a translation model translates into; other models don't take it."""
+
     media_resolution: wire.MediaResolution | str | None = None
     tools: Sequence[wire.Tool] = attrs.field(default=(), converter=_tools)
 
@@ -132,6 +135,7 @@ class SessionConfig:
                 max_output_tokens=self.max_output_tokens,
                 thinking_config=self.thinking,
                 media_resolution=self.media_resolution,
+                translation_config=self.translation,
             ),
             system_instruction=instruction,
             tools=self.tools or wire.ABSENT,

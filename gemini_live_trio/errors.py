@@ -17,9 +17,11 @@
     │       └── DecodeError                    a frame that can't be read
     ├── SessionBroken (also trio.BrokenResourceError)
     │   ├── ConnectionLost                     the cause is final, or reconnecting is off
-    │   └── ReconnectExhausted                 it was tried, and the policy's end was reached
+    │   ├── ReconnectExhausted                 it was tried, and the policy's end was reached
+    │   └── BudgetExhausted                    it has cost what its ``Budget`` allows
     ├── PromptLost                             a prompt whose answer can't be told from others
     ├── MediaError                             a file or device that can't be used
+    ├── RecordingError                         a recording that can't be read or written
     └── InternalError                          a fault of ours: please report it
 
 Trio's own ``ClosedResourceError``, ``BusyResourceError``, ``WouldBlock`` and ``EndOfChannel`` keep
@@ -34,6 +36,7 @@ from __future__ import annotations
 import trio
 
 __all__ = [
+    "BudgetExhausted",
     "ConfigError",
     "ConnectError",
     "ConnectTimeout",
@@ -47,6 +50,7 @@ __all__ = [
     "PromptLost",
     "ProtocolError",
     "ReconnectExhausted",
+    "RecordingError",
     "RemoteProtocolError",
     "SessionBroken",
     "SetupError",
@@ -199,12 +203,28 @@ class ReconnectExhausted(SessionBroken):
     """Reconnecting was tried until the policy said to stop."""
 
 
+class BudgetExhausted(SessionBroken):
+    """The session has cost what its ``Budget`` allows, and was ended politely."""
+
+
 class PromptLost(GeminiLiveError):
     """A prompt was cut off with its connection, and its answer can't be told from any other's."""
 
 
 class MediaError(GeminiLiveError):
     """A file or device can't be used; the text names it and says why."""
+
+
+class RecordingError(GeminiLiveError):
+    """A recording can't be read or written; the text names the file and says why.
+
+    Attributes:
+      line: The number of the line that can't be read, from 1; ``None`` for the file as a whole.
+    """
+
+    def __init__(self, text: str, /, *, line: int | None = None) -> None:
+        super().__init__(text)
+        self.line = line
 
 
 class InternalError(GeminiLiveError):

@@ -21,6 +21,8 @@ from .errors import DecodeError
 from .wire import JsonValue, Struct
 
 __all__ = [
+    "BookEvent",
+    "BudgetWarning",
     "CodeResult",
     "Event",
     "ExecutableCode",
@@ -46,11 +48,14 @@ __all__ = [
     "ServerEvent",
     "SessionEvent",
     "SetupComplete",
+    "Speaker",
     "SpeechStateChanged",
     "StallState",
     "Stalled",
+    "TextState",
     "ToolCall",
     "ToolCallCancellation",
+    "TranscriptUpdate",
     "TurnComplete",
     "Undecodable",
     "Unknown",
@@ -91,6 +96,16 @@ class ServerEvent:
 @attrs.frozen
 class SessionEvent:
     """Base of the events that the session itself has to tell."""
+
+    @property
+    def message(self) -> None:
+        """There is no frame behind it."""
+        return None
+
+
+@attrs.frozen
+class BookEvent:
+    """Base of the events that say in another form what others have said."""
 
     @property
     def message(self) -> None:
@@ -412,6 +427,16 @@ class Reconnected(SessionEvent):
     """Messages of which it will never be known whether the service has them."""
 
 
+@attrs.frozen
+class BudgetWarning(SessionEvent):
+    """Most of the session's budget is spent; comes once."""
+
+    spent: int
+    """Tokens."""
+    tokens: int
+    """The budget; at this count the session ends with ``BudgetExhausted``."""
+
+
 class StallState(enum.Enum):
     """What a silence is waiting for."""
 
@@ -431,6 +456,39 @@ class Stalled(SessionEvent):
 
     state: StallState
     seconds: float
+
+
+class Speaker(enum.Enum):
+    """Whose words they are; the value is the role on the wire."""
+
+    USER = "user"
+    MODEL = "model"
+
+
+class TextState(enum.Enum):
+    """Whether more of an utterance may come."""
+
+    PARTIAL = "partial"
+    FINAL = "final"
+    """The service said that it is over, or it came whole."""
+    INFERRED = "inferred"
+    """Something else shows that it is over; ``reason`` says what."""
+
+
+@attrs.frozen
+class TranscriptUpdate(BookEvent):
+    """``session.transcript`` has changed; comes right after the event that changed it."""
+
+    index: int
+    """Number of the entry, from 0."""
+    speaker: Speaker
+    delta: str
+    """What was appended; empty when only the state changed."""
+    text: str
+    """The whole entry by now."""
+    state: TextState = TextState.PARTIAL
+    reason: str = ""
+    """Why it is taken to be final, where that was inferred."""
 
 
 @attrs.frozen
@@ -472,6 +530,8 @@ Event: TypeAlias = (
     | Undecodable
     | Reconnecting
     | Reconnected
+    | BudgetWarning
     | Lagged
+    | TranscriptUpdate
     | Stalled
 )

@@ -62,12 +62,16 @@ def tone(seconds: float, *, hertz: float = 220.0, rate_hz: int = 16_000) -> byte
 
 
 @asynccontextmanager
-async def puppet() -> AsyncIterator[tuple[LiveSession, ServerConnection]]:
+async def puppet(
+    config: SessionConfig | None = None, **options: Any
+) -> AsyncIterator[tuple[LiveSession, ServerConnection]]:
     """A session, and a service that says only what the test says."""
     async with (
         open_simulator(port=None, mind=None) as simulator,
         open_session(
-            SessionConfig(model="gemini-3.8-live"), connector=simulator.connector
+            config or SessionConfig(model="gemini-3.8-live"),
+            connector=simulator.connector,
+            **options,
         ) as session,
     ):
         yield session, await simulator.accept()

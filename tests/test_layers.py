@@ -14,18 +14,26 @@ PACKAGE = Path(gemini_live_trio.__file__).parent
 # Each layer may import itself and those before it on its line.
 ORDER = ["errors", "wire", "events", "codec", "_conversation", "_session", "repl"]
 BESIDE_CONVERSATION = {"_transport", "_auth", "_endpoint", "_closes", "capabilities", "config"}
+BOOKS = {"transcript", "usage", "statistics", "observers"}
 RULES: dict[str, set[str]] = {
     **{layer: set(ORDER[:number]) for number, layer in enumerate(ORDER)},
     **{module: {"errors", "wire"} | BESIDE_CONVERSATION for module in BESIDE_CONVERSATION},
     "media": {"errors"},
-    "simulator": {"errors", "wire", "codec", "_endpoint"},
-    "testing": {"errors", "wire", "events", "codec", "simulator"},
+    **{book: {"errors", "wire", "events"} for book in BOOKS},
+    "recording": {"errors", "wire", "events", "codec", "capabilities"} | BOOKS,
+    "otel": {"errors", "wire", "events", "observers"},
+    "simulator": {"errors", "wire", "codec", "recording", "_endpoint"},
+    "testing": {"errors", "wire", "events", "codec", "recording", "simulator"},
     "__main__": {"repl"},
 }
-RULES["_conversation"] |= {"_closes", "capabilities"}
-RULES["_session"] |= BESIDE_CONVERSATION
+RULES["capabilities"] |= {"usage"}
+RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
+RULES["_session"] |= {"recording"} | BESIDE_CONVERSATION | BOOKS
 # The living example uses what everybody may use; the package root holds the public names.
-RULES["repl"] = {"", "errors", "events", "wire", "codec", "media", "simulator", "config"}
+RULES["repl"] = {
+    *("", "errors", "events", "wire", "codec", "media", "recording", "simulator", "config"),
+    *BOOKS,
+}
 
 SANS_IO = [
     "wire",
@@ -37,6 +45,7 @@ SANS_IO = [
     "_auth",
     "config",
     "capabilities",
+    *sorted(BOOKS),
 ]
 IMPURE = {"trio", "trio_websocket", "time", "datetime", "random", "socket", "asyncio", "threading"}
 

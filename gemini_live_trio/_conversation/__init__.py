@@ -9,12 +9,14 @@ time is a parameter: seconds on any steady clock.
 * ``_delivery``: what was written, and what is known of its fate
 * ``_turns``: whose turn it is
 * ``_handles``: the ways back
-* ``_record``: what was said, for a service that forgot it
+
+The books, ``transcript`` and ``usage``, are modules of their own, since a recording has them too.
 """
 
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Sequence
 
 import attrs
@@ -22,11 +24,13 @@ import attrs
 from .. import codec, wire
 from .._closes import Rule
 from ..capabilities import Capability
-from ..events import StallState
+from ..events import Event, Speaker, StallState, TranscriptUpdate
+from ..statistics import TurnState
+from ..transcript import Transcript
+from ..usage import UsageLedger
 from ._delivery import Delivery, Ground, Mark
 from ._handles import Handle, Handles
 from ._outbox import Bracket, Fate, Kind, Outbox, Outgoing, Ticket
-from ._record import Record
 from ._turns import Progress, Turns
 
 __all__ = [
@@ -45,6 +49,9 @@ __all__ = [
 
 GO_AWAY_MARGIN = 2.0
 """Seconds before the service's own deadline at which we leave, whatever is going on."""
+
+ONE_BLOCK = 0.02
+"""Seconds of sound that a player may keep for itself, and yet have played all."""
 
 GO_AWAY_DEFAULT = 10.0
 """Seconds to leave in where the service didn't say; the shortest notice that was ever seen."""
@@ -82,7 +89,10 @@ class Conversation:
         self.setup = setup
         self.turns: Turns = Turns()
         self.handles: Handles = Handles(handle, now)
-        self.record: Record = Record(history)
+        self.transcript: Transcript = Transcript()
+        self.usage: UsageLedger = UsageLedger(capability.usage)
+        self._entries: weakref.WeakKeyDictionary[Outgoing, list[int]] = weakref.WeakKeyDictionary()
+        """Where the transcript has what a message says."""
         self.delivery: Delivery = Delivery(
             transparent=bool(resumption and resumption.transparent),
             counts_setup=counts_setup,
@@ -91,6 +101,9 @@ class Conversation:
         )
         self._max_age = max_connection_age
         self._reseed = reseed
+        for given in history:
+            text = "".join(part.text or "" for part in given.parts)
+            self.transcript.said(_speaker(given.role), text, now)
         self._seed = list(history)
         self._leave_by = math.inf
         self._leave_from = math.inf
@@ -134,6 +147,7 @@ class Conversation:
         """A connection is ready; ``handle`` is the one that its setup used."""
         self._leave_by = math.inf
         self.granted = self._noted
+        self.usage.connected()
         self._leave_from = now + self._max_age if self.granted == self.wishes else now
         if ground is Ground.FRESH:
             self.handles.forget()
@@ -147,31 +161,36 @@ class Conversation:
             seed = Outgoing(frame, seed=True)
             self.delivery.outbox.put_back([seed])
 
-    def disconnected(self, rule: Rule, now: float) -> None:
-        """A connection that was ready has ended."""
+    def disconnected(self, rule: Rule, now: float) -> Sequence[TranscriptUpdate]:
+        """A connection that was ready has ended; returns what that cuts off."""
         in_turn = self.turns.progress is not Progress.IDLE
         self.delivery.disconnected(now, in_turn=in_turn, poisoned=rule.blames_input)
         self.turns.disconnected()
+        updates = self.transcript.end(now, "the connection ended")
         self._leave_by = self._leave_from = math.inf
         self._asked_at = None
         if self.delivery.drop_seed():
             # That session was never told; only another fresh one can be, and not be answered.
             self.handles.forget()
         else:
-            self._seed = self.record.contents() if self._reseed else []
+            self._seed = self.transcript.contents() if self._reseed else []
+        return updates
 
     # --- Messages --------------------------------------------------------------------------
 
-    def written(self, now: float) -> None:
-        """The batch from ``delivery.next_batch`` is on the wire."""
+    def written(self, now: float) -> Sequence[TranscriptUpdate]:
+        """The batch from ``delivery.next_batch`` is on the wire; returns what it says."""
+        updates: list[TranscriptUpdate] = []
         for item in self.delivery.written(now):
             if item.call_ids and not item.partial:
                 self.turns.answered(item.call_ids)
+                self.transcript.answered(item.call_ids)
             if item.asks:
                 self._asked_at = now
                 self._interrupted = False
-            if item.ticket is None or item.ticket.fate is Fate.CONFIRMED:
-                self._record(item)
+            if item.said and item not in self._entries:
+                updates += self._note_said(item, now)
+        return updates
 
     def received(self, message: wire.LiveServerMessage, now: float) -> Impression:
         """A message came in."""
@@ -202,9 +221,16 @@ class Conversation:
             self._leave_from = now
         spurious = interrupts and before is Progress.IDLE and not begins
         stale = before is Progress.INTERRUPTED or (interrupts and not spurious)
-        if not stale:
-            self.record.received(message)
         return Impression(turns.generation, stale, spurious)
+
+    def heard(self, event: Event, now: float) -> Sequence[TranscriptUpdate]:
+        """Enter into the books what came in, an event after the other."""
+        self.usage.feed(event)
+        return self.transcript.feed(event, now)
+
+    def ended(self, now: float) -> Sequence[TranscriptUpdate]:
+        """The session is over."""
+        return self.transcript.end(now, "the session ended")
 
     def _blocks(self, function: str | None) -> bool:
         """Tell whether the model waits for a function: as declared, or as it does by default."""
@@ -225,11 +251,16 @@ class Conversation:
 
     def _confirmed(self, items: Sequence[Outgoing]) -> None:
         for item in items:
-            self._record(item)
+            for index in self._entries.get(item, ()):
+                self.transcript.confirm(index)
 
-    def _record(self, item: Outgoing) -> None:
+    def _note_said(self, item: Outgoing, now: float) -> list[TranscriptUpdate]:
+        updates: list[TranscriptUpdate] = []
+        known = item.ticket is None or item.ticket.fate is Fate.CONFIRMED
         for role, text in item.said:
-            self.record.said(role, text)
+            updates += self.transcript.said(_speaker(role), text, now, delivered=known)
+        self._entries[item] = [update.index for update in updates]
+        return updates
 
     # --- What now --------------------------------------------------------------------------
 
@@ -245,6 +276,25 @@ class Conversation:
             return self._leave_by
         return min(self._leave_from, self._leave_by)
 
+    def turn_state(self) -> TurnState:
+        """Return where the newest answer stands."""
+        turns = self.turns
+        return TurnState(
+            generation=turns.generation,
+            generated=turns.generated,
+            complete=turns.complete,
+            interrupted=turns.interrupted,
+            idle=turns.idle,
+            played_out=self._played_out(),
+        )
+
+    def _played_out(self) -> bool | None:
+        made, played = self.transcript.sound_of(self.turns.generation)
+        if played is None:
+            return None
+        over = self.turns.generated or self.turns.complete
+        return over and played >= made - ONE_BLOCK
+
     def waiting_for(self, now: float) -> tuple[StallState, float] | None:
         """Return what a silence is about and its length; ``None`` in an idle session."""
         turns = self.turns
@@ -258,3 +308,7 @@ class Conversation:
         if self._asked_at is not None:
             return StallState.MODEL, now - self._asked_at
         return None
+
+
+def _speaker(role: str | None) -> Speaker:
+    return Speaker.MODEL if role == "model" else Speaker.USER

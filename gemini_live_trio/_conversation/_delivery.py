@@ -146,6 +146,11 @@ class Delivery:
         """How many messages were not written yet."""
         return len(self.outbox) + len(self._in_flight) + len(self._waiting)
 
+    @property
+    def unconfirmed(self) -> int:
+        """How many messages were written, and no sign has come that the service has them."""
+        return len(self._sent)
+
     def next_batch(self) -> list[Outgoing]:
         """Take what is to be written now, at once and in this order."""
         characters = 0

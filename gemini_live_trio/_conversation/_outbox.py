@@ -120,6 +120,11 @@ class Outbox:
         return len(self._waiting)
 
     @property
+    def audio_seconds(self) -> float:
+        """How much audio waits."""
+        return self._audio_waiting
+
+    @property
     def full(self) -> bool:
         """Whether as many messages wait as may be kept."""
         return self._control_waiting >= self._capacity

@@ -8,6 +8,7 @@ be followed by another without the user saying anything (``interactionStatus: IN
 from __future__ import annotations
 
 import enum
+import logging
 from collections.abc import Callable
 
 import attrs
@@ -15,6 +16,8 @@ import attrs
 from .. import wire
 
 __all__ = ["Progress", "Turns"]
+
+_log = logging.getLogger("gemini_live_trio.turns")
 
 
 class Progress(enum.Enum):
@@ -37,6 +40,12 @@ class Turns:
     generation: int = 0
     """Number of the newest run of output, from 1."""
     progress: Progress = Progress.IDLE
+    generated: bool = False
+    """All of the newest run of output was made."""
+    complete: bool = False
+    """It has been spoken, as far as the service knows."""
+    interrupted: bool = False
+    """The user cut into it."""
     in_progress: bool = False
     """The model goes on without the user: more turns follow."""
     user_speaking: bool = False
@@ -45,6 +54,13 @@ class Turns:
     """Open tool calls by id, and whether the model waits for the answer."""
     thinking: bool = False
     """The newest output was reasoning."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing more will come unless the user says something."""
+        return (
+            self.progress is Progress.IDLE and not self.in_progress and not any(self.calls.values())
+        )
 
     @property
     def busy(self) -> bool:
@@ -69,11 +85,18 @@ class Turns:
         content = message.server_content
         status = message.interaction_status
         if content is not None:
-            if content.generation_complete and self.progress is Progress.GENERATING:
-                self.progress = Progress.GENERATED
-            if content.interrupted and self.progress is not Progress.IDLE:
-                self.progress = Progress.INTERRUPTED
+            if content.generation_complete:
+                self._expect("generationComplete", Progress.GENERATING)
+                self.generated = self.progress is not Progress.IDLE or self.generated
+                if self.progress is Progress.GENERATING:
+                    self.progress = Progress.GENERATED
+            if content.interrupted:
+                self._expect("interrupted", Progress.GENERATING, Progress.GENERATED)
+                if self.progress is not Progress.IDLE:
+                    self.progress = Progress.INTERRUPTED
+                    self.interrupted = True
             if content.turn_complete:
+                self.complete = self.progress is not Progress.IDLE or self.complete
                 self.progress = Progress.IDLE
                 self.thinking = False
             status = content.interaction_status or status
@@ -94,6 +117,11 @@ class Turns:
                 activity.voice_activity_type == wire.VoiceActivityType.ACTIVITY_START
             )
         return begins
+
+    def _expect(self, what: str, *wanted: Progress) -> None:
+        """Say what doesn't fit; the service does such things, and they are no fault of the user."""
+        if self.progress not in wanted:
+            _log.info("%s came while the turn was %s", what, self.progress.value)
 
     def answered(self, call_ids: tuple[str, ...]) -> None:
         """The user answered these calls."""
@@ -121,5 +149,6 @@ class Turns:
             # Late output of the generation that is known already.
             return False
         self.progress = Progress.GENERATING
+        self.generated = self.complete = self.interrupted = False
         self.generation += 1
         return True

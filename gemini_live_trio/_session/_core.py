@@ -8,8 +8,8 @@
                                                    ▲                │ connections one way,
                                                    └────────────────┘ their ends the other
 
-* The **reconnect task** dials, sends ``setup``, waits for ``setupComplete``, hands the connection
-  to the other two, and waits for its end, or for the moment to leave it.
+* The **reconnect task** (in ``_reconnect``) dials, sends ``setup``, waits for ``setupComplete``,
+  hands the connection to the other two, and waits for its end, or for the moment to leave it.
 * The **send task** is the only one that writes to a connection after that, since a write that is
   cancelled half-way spoils the connection. Callers only hand over whole frames, and all that are
   waiting go out in one write.
@@ -34,79 +34,35 @@ import attrs
 import trio
 
 from .. import codec, wire
-from .._closes import Close, Phase, Rule, classify
-from .._conversation import Conversation, Ground, Handle, Impression, Outgoing
+from .._conversation import Conversation, Impression, Outgoing
 from .._transport import Connection, ConnectionEnded, Connector
 from ..capabilities import capability_of
 from ..config import Liveness, ReconnectPolicy, SessionConfig
-from ..errors import (
-    ConnectError,
-    ConnectionLost,
-    DecodeError,
-    GeminiLiveError,
-    InternalError,
-    ReconnectExhausted,
-    SetupError,
-    SetupRejected,
-    SetupTimeout,
-)
+from ..errors import BudgetExhausted, DecodeError, GeminiLiveError, InternalError
 from ..events import (
+    BudgetWarning,
     Event,
     Interrupted,
     ModelAudio,
-    Reconnected,
-    Reconnecting,
-    ReconnectState,
     ResumptionUpdate,
     Stalled,
     StallState,
     Undecodable,
 )
+from ..observers import SessionObserver
+from ..statistics import Drops, Queues, SessionStatistics
+from ..usage import Budget
 from ._cursor import Cursor
-from ._handshake import close_of, set_up
-from ._lines import Line, Lines
+from ._meter import Meter
+from ._reconnect import End, Reconnector, Timeouts
+from ._watch import Watch
 
-__all__ = ["Core", "Timeouts"]
+__all__ = ["Core"]
 
 CALLERS_BUFFER = 64
 """Frames that callers may hand over before they have to wait for the send task to run."""
 
-NOT_YET = 1.0
-"""Seconds from a refused resume to the next attempt that may well work; measured on 3.8."""
-
-SAME_FAULT = 60.0
-"""Seconds within which a second close that blames our input means that a third would follow."""
-
 _log = logging.getLogger(__name__)
-
-
-@attrs.frozen(kw_only=True)
-class Timeouts:
-    """Seconds."""
-
-    connect: float
-    setup: float
-    close: float
-
-
-@attrs.frozen
-class _End:
-    """How a connection ended, and when it was seen to."""
-
-    close: Close
-    at: float
-
-
-@attrs.define
-class _Outage:
-    """The time without a connection."""
-
-    since: float
-    close: Close
-    planned: bool = False
-    attempts: int = 0
-    not_before: float = 0.0
-    last_error: GeminiLiveError | None = None
 
 
 class Core:
@@ -120,18 +76,29 @@ class Core:
         policy: ReconnectPolicy,
         liveness: Liveness,
         timeouts: Timeouts,
+        observers: Sequence[SessionObserver] = (),
+        budget: Budget | None = None,
         resume: str | None = None,
         history: Sequence[wire.Content] = (),
         on_handle: Callable[[str], object] | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._config = config
-        self._connector = connector
-        self._policy = policy
         self._liveness = liveness
+        self._budget = budget
+        self._warned = False
+        self.meter: Meter = Meter()
+        self.watch: Watch = Watch(observers)
         self._timeouts = timeouts
         self._on_handle = on_handle
-        self._chance = chance
+        self._reconnector = Reconnector(
+            self,
+            config,
+            connector=connector,
+            policy=policy,
+            liveness=liveness,
+            timeouts=timeouts,
+            chance=chance,
+        )
         setup = config.setup()
         _check(setup)
         self.conversation: Conversation = Conversation(
@@ -159,35 +126,38 @@ class Core:
         self.connections: int = 0
         """How many connections the session has had."""
         self.connected_since: float | None = None
-        self.cursors: list[Cursor] = [Cursor()]
+        self.cursors: list[Cursor] = [Cursor(lost=self._note_lag)]
+        self._dropped_audio = 0.0
+        self._dropped_video = 0
 
         self._scope = trio.CancelScope(shield=True)
+        self._nursery: trio.Nursery | None = None
         self._connection: Connection | None = None
-        self._leaving = trio.CancelScope()
+        self.leaving = trio.CancelScope()
         self._flushed = trio.Event()
         self._idle = trio.CancelScope()
         self._writing = trio.CancelScope()
-        self._blamed_at: float | None = None
 
         self.to_send: trio.MemorySendChannel[Outgoing]
         """Where callers hand over their frames."""
         self._from_callers: trio.MemoryReceiveChannel[Outgoing]
-        self._to_receiver: trio.MemorySendChannel[Connection]
+        self.to_receiver: trio.MemorySendChannel[Connection]
         self._connections: trio.MemoryReceiveChannel[Connection]
-        self._report_end: trio.MemorySendChannel[_End]
-        self._ends: trio.MemoryReceiveChannel[_End]
+        self._report_end: trio.MemorySendChannel[End]
+        self.ends: trio.MemoryReceiveChannel[End]
         self.to_send, self._from_callers = trio.open_memory_channel[Outgoing](CALLERS_BUFFER)
-        self._to_receiver, self._connections = trio.open_memory_channel[Connection](0)
-        self._report_end, self._ends = trio.open_memory_channel[_End](1)
+        self.to_receiver, self._connections = trio.open_memory_channel[Connection](0)
+        self._report_end, self.ends = trio.open_memory_channel[End](1)
 
     # --- Life ------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Run the tasks until ``stop`` or until the session can't go on."""
-        loops = (self._reconnect_loop, self._send_loop, self._receive_loop, self._stall_loop)
+        loops = (self._reconnector.run, self._send_loop, self._receive_loop, self._stall_loop)
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
                     for loop in loops:
                         nursery.start_soon(self._guard, loop)
         finally:
@@ -198,11 +168,15 @@ class Core:
                 self.conversation.delivery.outbox.put(item)
             self._from_callers.close()
             self.conversation.delivery.close("closed" if self.failure is None else "broken")
+            now = trio.current_time()
+            self.publish_all(self.conversation.ended(now))
             for cursor in tuple(self.cursors):
                 cursor.end(self.outcome)
             self._flushed.set()
             self.ready.set()
             self.ended.set()
+            if self.watch:
+                self.watch.tell("ended", self.failure, time=now)
 
     async def _guard(self, loop: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -230,6 +204,12 @@ class Core:
 
     async def close(self) -> None:
         """Write what is waiting, say goodbye, end all tasks; in bounded time."""
+        await self._say_goodbye()
+        self.stop()
+        with trio.CancelScope(shield=True):
+            await self.ended.wait()
+
+    async def _say_goodbye(self) -> None:
         self.closing = True
         self.to_send.close()
         self.wake()
@@ -238,14 +218,17 @@ class Core:
             await self._flushed.wait()
             if self._connection is not None:
                 await self._connection.aclose(1000, timeout=deadline - trio.current_time())
-        self.stop()
-        with trio.CancelScope(shield=True):
-            await self.ended.wait()
 
     def publish(self, event: Event, *, weight: int = 0) -> None:
         """Tell every receiver; ``weight`` is the event's share of its frame, in bytes."""
         for cursor in tuple(self.cursors):
             cursor.publish(event, weight=weight)
+        if self.watch:
+            self.watch.tell("event", event, time=trio.current_time())
+
+    def publish_all(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.publish(event)
 
     def mark(self, end: Outgoing) -> None:
         """Take the end of an utterance, behind everything that callers have handed over."""
@@ -263,7 +246,7 @@ class Core:
             _check(setup)
             self.conversation.setup = setup
         self.conversation.leave_soon(trio.current_time())
-        self._leaving.deadline = self.conversation.leave_at()
+        self.leaving.deadline = self.conversation.leave_at()
 
     # --- The send task -----------------------------------------------------------------------
 
@@ -275,6 +258,7 @@ class Core:
             if not delivery.outbox.full:
                 for item in self._drain_callers():
                     delivery.outbox.put(item)
+            self._note_drops()
             delivery.tick(trio.current_time())
             if self._connection is not None and delivery.ready:
                 await self._write_batch(self._connection)
@@ -301,34 +285,87 @@ class Core:
                 return items
 
     async def _write_batch(self, connection: Connection) -> None:
-        frames = [item.frame for item in self.conversation.delivery.next_batch()]
+        batch = self.conversation.delivery.next_batch()
+        frames = [item.frame for item in batch]
         written = False
         try:
             with trio.CancelScope() as self._writing:
                 await connection.send(*frames)
                 written = True
         except ConnectionEnded:
-            self._detach()
+            self.detach()
         finally:
             now = trio.current_time()
             if written:
-                self.conversation.written(now)
-                self._leaving.deadline = self.conversation.leave_at()
+                self._note_sent(batch, now)
+                self.publish_all(self.conversation.written(now))
+                self.leaving.deadline = self.conversation.leave_at()
             else:
                 self.conversation.delivery.failed(now)
 
-    def _attach(self, connection: Connection) -> None:
+    def _note_sent(self, batch: Sequence[Outgoing], now: float) -> None:
+        """Count what was written, and tell those who watch."""
+        self.meter.sent(*[item.frame for item in batch])
+        asks = any(item.asks for item in batch)
+        if asks:
+            self.meter.asked(now)
+        if self.watch:
+            for item in batch:
+                self.watch.tell(
+                    "frame_sent", item.frame, connection=self.connection_number, time=now
+                )
+                if item.call_ids:
+                    self.watch.tell("answered", item.call_ids, time=now)
+            if asks:
+                self.watch.tell("asked", time=now)
+
+    def drops_told(self) -> None:
+        """The receivers were told what was given up: count from nothing again."""
+        self._note_drops()
+        outbox = self.conversation.delivery.outbox
+        outbox.dropped_audio_seconds, outbox.dropped_video_frames = 0.0, 0
+        self._dropped_audio, self._dropped_video = 0.0, 0
+
+    def _note_lag(self, count: int) -> None:
+        self.meter.drop("events", count, trio.current_time())
+
+    def sent_setup(self, frame: str) -> None:
+        """A ``setup`` was written to a connection that isn't ready yet."""
+        self.meter.sent(frame)
+        if self.watch:
+            self.watch.tell(
+                "frame_sent", frame, connection=self.connections + 1, time=trio.current_time()
+            )
+
+    @property
+    def connection_number(self) -> int:
+        """The number of the connection that works, or of the one that is being set up."""
+        return self.connections + (self.connected_since is None)
+
+    def _note_drops(self) -> None:
+        """Count what the outbox gave up since it was looked at last."""
+        outbox, now = self.conversation.delivery.outbox, trio.current_time()
+        seconds = outbox.dropped_audio_seconds - self._dropped_audio
+        frames = outbox.dropped_video_frames - self._dropped_video
+        self._dropped_audio += seconds
+        self._dropped_video += frames
+        if seconds > 0:
+            self.meter.drop("audio_seconds", seconds, now)
+        if frames > 0:
+            self.meter.drop("video_frames", frames, now)
+
+    def attach(self, connection: Connection) -> None:
         """Let the send task write to a connection."""
         self._connection = connection
         self._idle.cancel()
 
-    def _detach(self) -> None:
+    def detach(self) -> None:
         """Let the send task begin no further write; one that is under way may end."""
         self._connection = None
 
-    def _abandon(self) -> None:
+    def abandon(self) -> None:
         """The connection is gone: write no more to it, and give up a write that is stuck."""
-        self._detach()
+        self.detach()
         self._writing.cancel()
         self.connected_since = None
 
@@ -338,29 +375,98 @@ class Core:
         async for connection in self._connections:
             try:
                 while True:
-                    self._handle(await connection.receive())
+                    self.handle(await connection.receive())
             except ConnectionEnded as end:
-                self._abandon()
-                self._report_end.send_nowait(_End(end.close, trio.current_time()))
+                self.abandon()
+                self._report_end.send_nowait(End(end.close, trio.current_time()))
 
-    def _handle(self, frame: str | bytes) -> wire.LiveServerMessage | None:
+    def handle(self, frame: str | bytes) -> wire.LiveServerMessage | None:
         """Note what a frame says, then tell it to the receivers."""
+        now = trio.current_time()
+        self.meter.received(frame)
+        if self.watch:
+            self.watch.tell("frame_received", frame, connection=self.connection_number, time=now)
         try:
             message = codec.decode(frame)
         except DecodeError as error:
+            self.meter.drop("undecodable_frames", 1, now)
             self.publish(Undecodable(error=error, frame=frame), weight=len(frame))
             return None
         held = self.conversation.delivery.held_until
-        impression = self.conversation.received(message, trio.current_time())
-        self._leaving.deadline = self.conversation.leave_at()
+        impression = self.conversation.received(message, now)
+        self.leaving.deadline = self.conversation.leave_at()
         if self.conversation.delivery.held_until != held:
             self._idle.cancel()
         events = codec.to_events(message)
         for event in events:
-            self.publish(_stamped(event, impression), weight=len(frame) // len(events))
+            stamped = _stamped(event, impression)
+            self.publish(stamped, weight=len(frame) // len(events))
+            self.publish_all(self.conversation.heard(stamped, now))
+            if self.meter.event(stamped, now) and self.watch:
+                self.watch.tell("asked", time=now)
             if isinstance(event, ResumptionUpdate):
                 self._tell_handle(event)
+        if self._budget is not None and message.usage_metadata is not None:
+            self._check_budget(self._budget)
         return message
+
+    def _check_budget(self, budget: Budget) -> None:
+        """Warn once, then end the session, politely: it isn't the service's fault."""
+        spent = self.conversation.usage.total
+        if spent >= budget.tokens * budget.warn_at and not self._warned:
+            self._warned = True
+            self.publish(BudgetWarning(spent, budget.tokens))
+        if spent >= budget.tokens and self.failure is None and self._nursery is not None:
+            self.failure = BudgetExhausted(
+                f"The session has used {spent:,} tokens of its budget of {budget.tokens:,}, so it "
+                "was ended; give it a larger Budget, or begin another session.",
+                cause="budget",
+            )
+            self._nursery.start_soon(self._end_politely)
+
+    def statistics(self) -> SessionStatistics:
+        """Take a snapshot."""
+        now, meter, delivery = trio.current_time(), self.meter, self.conversation.delivery
+        self._note_drops()
+        events, event_bytes = self.cursors[0].waiting
+        return SessionStatistics(
+            time=now,
+            uptime=0.0 if meter.began is None else now - meter.began,
+            connections=self.connections,
+            connected=self.connected_since is not None,
+            reconnects=dict(meter.reconnects),
+            gap_seconds=meter.gap_seconds,
+            longest_gap_seconds=meter.longest_gap_seconds,
+            frames_sent=meter.frames_sent,
+            bytes_sent=meter.bytes_sent,
+            frames_received=meter.frames_received,
+            bytes_received=meter.bytes_received,
+            replayed=meter.replayed + delivery.tally.replayed,
+            round_trip=meter.round_trip,
+            answer=meter.answer.latency,
+            playback=meter.playback.latency,
+            queues=Queues(
+                callers=self._from_callers.statistics().current_buffer_used,
+                outgoing=len(delivery.outbox),
+                outgoing_audio_seconds=delivery.outbox.audio_seconds,
+                unconfirmed=delivery.unconfirmed,
+                events=events,
+                event_bytes=event_bytes,
+            ),
+            drops=Drops(
+                audio_seconds=meter.dropped("audio_seconds"),
+                video_frames=int(meter.dropped("video_frames")),
+                messages_unknown=int(meter.dropped("messages_unknown")) + delivery.tally.unknown,
+                events=int(meter.dropped("events")),
+                undecodable_frames=int(meter.dropped("undecodable_frames")),
+                stale_audio_seconds=meter.dropped("stale_audio_seconds"),
+            ),
+            observer_errors=self.watch.errors,
+        )
+
+    async def _end_politely(self) -> None:
+        await self._say_goodbye()
+        self.stop()
 
     def _tell_handle(self, event: ResumptionUpdate) -> None:
         newest = self.conversation.handles.newest
@@ -370,194 +476,6 @@ class Core:
             self._on_handle(newest.text)
         except Exception:  # noqa: BLE001 - not ours to judge, and no reason to end a conversation
             _log.exception("on_handle raised; the session goes on without it")
-
-    # --- The reconnect task ------------------------------------------------------------------
-
-    async def _reconnect_loop(self) -> None:
-        failure: Exception | None = None
-        async with trio.open_nursery() as nursery:
-            lines = Lines(
-                nursery=nursery,
-                config=self._config,
-                connector=self._connector,
-                liveness=self._liveness,
-                connect_timeout=self._timeouts.connect,
-            )
-            try:
-                await self._keep_connected(lines)
-            except Exception as error:  # noqa: BLE001 - raised below: a nursery would group it
-                failure = error
-            nursery.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
-
-    async def _keep_connected(self, lines: Lines) -> None:
-        outage: _Outage | None = None
-        spare: Line | None = None
-        while True:
-            if self.closing:
-                await trio.sleep_forever()
-            if outage is not None:
-                await self._wait_for_next_attempt(outage)
-            setup, handle = self.conversation.next_setup()
-            phase = _phase(outage, handle)
-            try:
-                if spare is None or spare.connection.over:
-                    spare = await self._replace(spare, lines)
-                line, spare = spare, None
-                try:
-                    await set_up(
-                        line.connection,
-                        setup,
-                        phase,
-                        handle=self._handle,
-                        timeout=self._timeouts.setup,
-                    )
-                    self._welcome(handle, outage)
-                    end, spare = await self._use(line, lines)
-                finally:
-                    line.released.set()
-            except (ConnectError, SetupError) as error:
-                if outage is None and (handle is None or isinstance(error, ConnectError)):
-                    raise
-                outage = self._note_refusal(outage, error, phase, handle)
-                continue
-            outage = _Outage(end.at, end.close, planned=spare is not None)
-            self._note_end(end.close, planned=outage.planned)
-
-    def _note_refusal(
-        self, outage: _Outage | None, error: GeminiLiveError, phase: Phase, handle: Handle | None
-    ) -> _Outage:
-        """An attempt failed: decide whether there may be another, and by which way."""
-        now = trio.current_time()
-        close = close_of(error)
-        rule = classify(close, phase)
-        outage = outage or _Outage(now, close)
-        outage.close, outage.last_error = close, error
-        if not rule.retry:
-            raise self._lost(close, rule, outage.attempts) from error
-        if rule.drops_handle and handle is not None:
-            self.conversation.handles.refuse(handle)
-        elif isinstance(error, SetupRejected | SetupTimeout) and handle is not None:
-            # The service still holds the old connection, or has not put the state away; or it
-            # holds it for ever, because our close never got through.
-            outage.not_before = now + NOT_YET
-            if now > outage.since + self._policy.resume_for:
-                self.conversation.handles.forget()
-        return outage
-
-    def _note_end(self, close: Close, *, planned: bool) -> None:
-        """A connection that worked has ended."""
-        now = trio.current_time()
-        rule = classify(close, Phase.SESSION)
-        blamed_again = self._blamed_at is not None and now - self._blamed_at < SAME_FAULT
-        if not planned and not self.closing:
-            final = not (rule.retry and self._policy.enabled) or (
-                rule.blames_input and blamed_again
-            )
-            if final:
-                raise self._lost(close, rule, 0)
-        if rule.blames_input:
-            self._blamed_at = now
-        self.conversation.disconnected(rule, now)
-
-    async def _wait_for_next_attempt(self, outage: _Outage) -> None:
-        outage.attempts += 1
-        now = trio.current_time()
-        delay = self._policy.delay(outage.attempts, self._chance())
-        delay = max(delay, outage.not_before - now)
-        if (
-            outage.attempts > self._policy.attempts
-            or now + delay > outage.since + self._policy.deadline
-        ):
-            rule = classify(outage.close, Phase.FRESH)
-            raise ReconnectExhausted(
-                f"The session could not be brought back in {now - outage.since:.1f} s and "
-                f"{outage.attempts - 1} attempt{'s' * (outage.attempts != 2)}; the last one: "
-                f"{outage.last_error or f'{outage.close}. {rule.advice}'}",
-                code=outage.close.code,
-                reason=outage.close.reason,
-                cause=rule.cause,
-                advice=rule.advice,
-                attempts=outage.attempts - 1,
-            ) from outage.last_error
-        self.publish(
-            Reconnecting(
-                attempt=outage.attempts,
-                delay=delay,
-                cause=str(outage.last_error or outage.close),
-                code=outage.close.code,
-                reason=outage.close.reason,
-            )
-        )
-        await trio.sleep(delay)
-
-    def _welcome(self, handle: Handle | None, outage: _Outage | None) -> None:
-        """The service confirmed the setup: the conversation goes on, or begins."""
-        now = trio.current_time()
-        self.connections += 1
-        self.connected_since = now
-        conversation = self.conversation
-        seeded = bool(conversation.seeds())
-        conversation.connected(Ground.RESUMED if handle else Ground.FRESH, now, handle)
-        self.ready.set()
-        if outage is None:
-            return
-        outbox = conversation.delivery.outbox
-        tally = conversation.delivery.take_tally()
-        fresh = ReconnectState.RESEEDED if seeded else ReconnectState.FRESH
-        self.publish(
-            Reconnected(
-                state=ReconnectState.RESUMED if handle else fresh,
-                attempts=outage.attempts,
-                gap_seconds=now - outage.since,
-                dropped_audio_seconds=outbox.dropped_audio_seconds,
-                dropped_video_frames=outbox.dropped_video_frames,
-                replayed=tally.replayed,
-                unknown=tally.unknown,
-            )
-        )
-        outbox.dropped_audio_seconds, outbox.dropped_video_frames = 0.0, 0
-
-    async def _use(self, line: Line, lines: Lines) -> tuple[_End, Line | None]:
-        """Let the connection work until it ends, or until it is time to leave it.
-
-        Returns how it ended, and in the second case a connection to go on with.
-        """
-        spare: Line | None = None
-        await self._to_receiver.send(line.connection)
-        self._attach(line.connection)
-        try:
-            while True:
-                with trio.CancelScope(deadline=self.conversation.leave_at()) as self._leaving:
-                    return await self._ends.receive(), spare
-                if spare is None or spare.connection.over:
-                    spare = await self._dial_or_stay(spare, lines)
-                # Something may have begun while it dialled; then there is a better moment.
-                if spare is not None and self.conversation.leave_at() <= trio.current_time():
-                    break
-            # The handle works only once the old socket is closed. Ours is a polite close; the
-            # service's own, after a goAway that was ignored, is not.
-            self._detach()
-            await line.connection.aclose(1000, timeout=self._timeouts.close)
-            return await self._ends.receive(), spare
-        finally:
-            self._abandon()
-            self.connected_since = None
-
-    async def _dial_or_stay(self, spare: Line | None, lines: Lines) -> Line | None:
-        """Dial the next connection while this one works; after a failure, not at once again."""
-        try:
-            return await self._replace(spare, lines)
-        except ConnectError:
-            await trio.sleep(NOT_YET)
-            return None
-
-    async def _replace(self, spare: Line | None, lines: Lines) -> Line:
-        """Dial, and let go of a spare connection that has died."""
-        if spare is not None:
-            spare.released.set()
-        return await lines.dial()
 
     # --- Silences ----------------------------------------------------------------------------
 
@@ -587,16 +505,6 @@ class Core:
                 f"the model said nothing for {seconds:.0f} s, so this client gave the connection up"
             )
 
-    def _lost(self, close: Close, rule: Rule, attempts: int) -> ConnectionLost:
-        return ConnectionLost(
-            f"The session ended: {close}. {rule.advice}",
-            code=close.code,
-            reason=close.reason,
-            cause=rule.cause,
-            advice=rule.advice,
-            attempts=attempts,
-        )
-
 
 def _check(setup: wire.LiveClientSetup) -> None:
     """Refuse at the call what could only fail after a connection was given up for it."""
@@ -616,12 +524,6 @@ def _stamped(event: Event, impression: Impression) -> Event:
     if isinstance(event, Interrupted) and impression.spurious:
         return Interrupted(spurious=True, message=event.message)
     return event
-
-
-def _phase(outage: _Outage | None, handle: Handle | None) -> Phase:
-    if handle is not None:
-        return Phase.RESUME
-    return Phase.FIRST if outage is None else Phase.FRESH
 
 
 def _internal(error: Exception) -> InternalError:

@@ -34,6 +34,7 @@ class Cursor(trio.abc.ReceiveChannel[Event]):
         overflow: Overflow = "drop_oldest",
         wanted: Callable[[Event], bool] | None = None,
         last: Callable[[Event], bool] | None = None,
+        lost: Callable[[int], None] | None = None,
     ) -> None:
         self._events: deque[tuple[Event, int]] = deque()
         self._bytes = 0
@@ -44,6 +45,7 @@ class Cursor(trio.abc.ReceiveChannel[Event]):
         self._overflow = overflow
         self._wanted = wanted
         self._last = last
+        self._lost = lost
         self._ended: Callable[[], Exception] | None = None
         self._receiving = False
         self._closed = False
@@ -107,6 +109,11 @@ class Cursor(trio.abc.ReceiveChannel[Event]):
         assert self._ended is not None
         raise self._ended()
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """How many events wait, and the bytes of their frames."""
+        return len(self._events), self._bytes
+
     async def aclose(self) -> None:
         """Throw away what is buffered, and take no more."""
         self._closed = True
@@ -117,6 +124,7 @@ class Cursor(trio.abc.ReceiveChannel[Event]):
 
     def _make_room(self) -> None:
         """Drop a tenth of the bounds at once, so that room need not be made for every event."""
+        before = self._count
         for audio_only in (True, False):
             kept: deque[tuple[Event, int]] = deque()
             for event, weight in self._events:
@@ -132,6 +140,8 @@ class Cursor(trio.abc.ReceiveChannel[Event]):
                 else:
                     kept.append((event, weight))
             self._events = kept
+        if self._lost is not None and self._count < before:
+            self._lost(before - self._count)
 
     def _forget(self, event: Event, weight: int) -> None:
         self._bytes -= weight

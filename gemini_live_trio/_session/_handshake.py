@@ -21,6 +21,7 @@ async def set_up(
     setup: wire.LiveClientSetup,
     phase: Phase,
     *,
+    sent: Callable[[str], None],
     handle: Callable[[str | bytes], wire.LiveServerMessage | None],
     timeout: float,  # noqa: ASYNC109 - the setup has a time-out of its own
 ) -> None:
@@ -30,6 +31,7 @@ async def set_up(
       connection: A new one.
       setup: What the session shall be.
       phase: For the advice, should it be refused.
+      sent: Told the setup's frame, once it is written.
       handle: Takes every frame, so that its events are told; ``None`` for an unreadable one.
       timeout: Seconds.
 
@@ -42,6 +44,7 @@ async def set_up(
     with trio.move_on_after(timeout):
         try:
             await connection.send(frame)
+            sent(frame)
             while True:
                 message = handle(await connection.receive())
                 if message is None or message == _EMPTY:

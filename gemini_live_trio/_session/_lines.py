@@ -7,6 +7,8 @@ works. The same task listens for its connection's pulse.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import trio
 
@@ -33,6 +35,8 @@ class Lines:
     connector: Connector
     liveness: Liveness
     connect_timeout: float
+    round_trip: Callable[[float], None]
+    """Told how long a ping took."""
 
     async def dial(self) -> Line:
         """Open a connection up to the WebSocket, held by a task of its own."""
@@ -63,7 +67,10 @@ class Lines:
                 return
             if connection.heard_at == heard_at:
                 # Any byte is life, so a late answer counts as well as one in time.
-                await connection.ping(timeout=max(0.0, liveness.timeout - liveness.ping_after))
+                patience = max(0.0, liveness.timeout - liveness.ping_after)
+                seconds = await connection.ping(timeout=patience)
+                if seconds is not None:
+                    self.round_trip(seconds)
             if connection.over:
                 await line.released.wait()
             elif connection.heard_at == heard_at:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import attrs
 import trio
@@ -14,6 +14,10 @@ from .._conversation import Bracket, Fate, Kind, Outgoing, Ticket
 from ..config import SessionConfig
 from ..errors import LocalProtocolError, PromptLost
 from ..events import Event, Reconnected, ReconnectState, SessionEvent, TurnComplete
+from ..observers import SessionObserver
+from ..statistics import SessionStatistics, TurnState
+from ..transcript import Transcript
+from ..usage import Usage
 from ._core import Core
 from ._cursor import MAX_EVENTS, Cursor, Overflow
 from ._receipt import Receipt
@@ -184,6 +188,47 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
             resumable=handles.resumable,
             age=trio.current_time() - newest.at if newest else None,
         )
+
+    @property
+    def transcript(self) -> Transcript:
+        """What was said, kept up to date by the session; read it, don't feed it."""
+        return self._core.conversation.transcript
+
+    @property
+    def usage(self) -> Usage:
+        """What the session has cost so far, as the service counts."""
+        return self._core.conversation.usage.usage
+
+    def played(self, generation: int, seconds: float, /) -> None:
+        """Tell how much of an answer a player has played, so that it is known what was heard.
+
+        Args:
+          generation: ``ModelAudio.generation``.
+          seconds: From the answer's first sample.
+        """
+        core, now = self._core, trio.current_time()
+        core.conversation.transcript.played(generation, seconds)
+        core.meter.played(generation, seconds, now)
+        if core.watch:
+            core.watch.tell("played", generation, seconds, time=now)
+
+    @property
+    def turn_state(self) -> TurnState:
+        """Where the newest answer stands: generated, complete, idle and played out are apart."""
+        return self._core.conversation.turn_state()
+
+    def statistics(self) -> SessionStatistics:
+        """Count what happened so far; a copy that doesn't change."""
+        return self._core.statistics()
+
+    @contextmanager
+    def observe(self, observer: SessionObserver, /) -> Iterator[None]:
+        """Tell an observer what the session does, from here to the end of the block."""
+        self._core.watch.add(observer)
+        try:
+            yield
+        finally:
+            self._core.watch.remove(observer)
 
     async def reconnect(self, *, setup: SessionConfig | None = None) -> ReconnectState:
         """Move to a new connection at the next moment that cuts nothing; return what was kept.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -11,11 +12,16 @@ from .. import wire
 from .._transport import Connector, TcpConnector
 from ..config import Liveness, ReconnectPolicy, SessionConfig
 from ..errors import ConfigError
-from ._core import Core, Timeouts
+from ..observers import SessionObserver
+from ..usage import Budget
+from ._core import Core
 from ._lines import lone
 from ._live import LiveSession
+from ._reconnect import Timeouts
 
 __all__ = ["open_session"]
+
+WIRE_LOG = "gemini_live_trio.wire"
 
 
 @asynccontextmanager
@@ -28,6 +34,8 @@ async def open_session(
     resume: str | None = None,
     history: Sequence[wire.Content] = (),
     on_handle: Callable[[str], object] | None = None,
+    observers: Sequence[SessionObserver] = (),
+    budget: Budget | None = None,
     connect_timeout: float = 10.0,
     setup_timeout: float = 30.0,
     close_timeout: float = 2.0,
@@ -53,6 +61,8 @@ async def open_session(
       history: Turns that the conversation begins with; the model doesn't answer them.
       on_handle: Called with each new handle, to keep it somewhere; must not wait. What it raises
         is logged.
+      observers: Told what the session does, as it does it.
+      budget: What the session may cost; ``None`` for no bound.
       connect_timeout: Seconds for address, TCP, TLS and WebSocket, for each attempt.
       setup_timeout: Seconds from ``setup`` to ``setupComplete``, for each attempt.
       close_timeout: Seconds for a polite end.
@@ -76,6 +86,8 @@ async def open_session(
         resume=resume,
         history=history,
         on_handle=on_handle,
+        observers=[*observers, *_logs(config)],
+        budget=budget,
         timeouts=Timeouts(connect=connect_timeout, setup=setup_timeout, close=close_timeout),
     )
     # A nursery wraps whatever leaves it in a group, so the block's exception goes round it.
@@ -108,3 +120,13 @@ async def open_session(
             del leaving
     if core.failure is not None and not core.told:
         raise core.failure
+
+
+def _logs(config: SessionConfig) -> list[SessionObserver]:
+    """Make the wire log, where it is wanted."""
+    if not logging.getLogger(WIRE_LOG).isEnabledFor(logging.DEBUG):
+        return []
+    from ._wirelog import WireLog
+
+    headers = config.auth.headers() if config.auth else []
+    return [WireLog([value.decode("latin-1") for _, value in headers])]

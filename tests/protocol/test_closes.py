@@ -6,6 +6,8 @@ from gemini_live_trio._closes import CLOSES, Close, Phase, classify
 
 FATAL_AT_FIRST = [
     (1007, "API key not valid. Please pass a valid API key.", "bad_key"),
+    (1011, "Token has been used too many times", "token"),
+    (1011, "auth token has expired", "token"),
     (1008, "Method doesn't allow unregistered callers (callers without est", "no_credentials"),
     (1008, "models/nope is not found for API version v1beta, or is not supp", "unknown_model"),
     (1007, "Invalid JSON payload received. Unknown name \"x\" at 'setup'", "unknown_field"),

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from gemini_live_trio import Fate, SessionConfig, wire
+from gemini_live_trio import Fate, SessionConfig, codec, wire
 from gemini_live_trio._closes import Close, Phase, classify
 from gemini_live_trio._conversation import (
     GO_AWAY_DEFAULT,
@@ -282,17 +282,23 @@ def test_what_a_silence_is_about() -> None:
 # --- What was said --------------------------------------------------------------------------
 
 
-def test_a_record_for_a_service_that_forgot() -> None:
+def hear(made: Conversation, message: wire.LiveServerMessage, now: float) -> None:
+    made.received(message, now)
+    for event in codec.to_events(message):
+        made.heard(event, now)
+
+
+def test_a_transcript_for_a_service_that_forgot() -> None:
     made = conversation()
     send(made, text("My name is Ada."), 0)
-    made.received(content(output_transcription=wire.Transcription(text="Hello")), 1)
-    made.received(content(output_transcription=wire.Transcription(text=" Ada!")), 1)
-    made.received(content(turn_complete=True), 2)
-    made.received(content(input_transcription=wire.Transcription(text="And")), 3)
-    made.received(content(input_transcription=wire.Transcription(text=" you?")), 3)
-    made.received(content(output_transcription=wire.Transcription(text="I am")), 4)
-    made.received(content(interrupted=True), 5)
-    made.received(content(output_transcription=wire.Transcription(text=" unheard")), 5)
+    hear(made, content(output_transcription=wire.Transcription(text="Hello")), 1)
+    hear(made, content(output_transcription=wire.Transcription(text=" Ada!")), 1)
+    hear(made, content(turn_complete=True), 2)
+    hear(made, content(input_transcription=wire.Transcription(text="And")), 3)
+    hear(made, content(input_transcription=wire.Transcription(text=" you?")), 3)
+    hear(made, content(output_transcription=wire.Transcription(text="I am")), 4)
+    hear(made, content(interrupted=True), 5)
+    hear(made, content(output_transcription=wire.Transcription(text=" unheard")), 5)
     made.disconnected(GONE, 6)
     said = [(turn.role, turn.parts[0].text) for turn in made.seeds()]
     assert said == [

@@ -71,6 +71,10 @@ def exhaustive(event: Event) -> str:
             assert_type(frame, str | bytes)
         case events.Stalled(state=stall):
             assert_type(stall, events.StallState)
+        case events.TranscriptUpdate(speaker=speaker):
+            assert_type(speaker, events.Speaker)
+        case events.BudgetWarning(spent=spent):
+            assert_type(spent, int)
         case events.Reconnecting() | events.Lagged():
             assert_type(event.message, None)
         case events.Reconnected(state=state):

@@ -1,0 +1,52 @@
+"""Telling observers what happens, without letting them do harm."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from ..observers import SessionObserver
+
+__all__ = ["Watch"]
+
+_log = logging.getLogger(__name__)
+
+
+class Watch:
+    """The observers of one session. False where there are none, so that asking costs nothing.
+
+    Attributes:
+      errors: How often one of them raised.
+    """
+
+    def __init__(self, observers: Sequence[SessionObserver]) -> None:
+        self._observers = list(observers)
+        self._blamed: set[int] = set()
+        self.errors: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._observers)
+
+    def add(self, observer: SessionObserver) -> None:
+        """Tell one more from now on."""
+        self._observers.append(observer)
+
+    def remove(self, observer: SessionObserver) -> None:
+        """Tell it nothing more."""
+        self._observers = [other for other in self._observers if other is not observer]
+
+    def tell(self, method: str, /, *args: object, **details: object) -> None:
+        """Call a method of every observer; what they raise is logged once each."""
+        for observer in tuple(self._observers):
+            try:
+                getattr(observer, method)(*args, **details)
+            except Exception:  # noqa: BLE001 - not ours to judge, and no reason to end a session
+                self.errors += 1
+                if id(observer) not in self._blamed:
+                    self._blamed.add(id(observer))
+                    _log.exception(
+                        "%s.%s raised; the session goes on, and further exceptions of this "
+                        "observer are only counted",
+                        type(observer).__name__,
+                        method,
+                    )

@@ -1,0 +1,88 @@
+"""Watching a session from outside, for logs, traces and recordings.
+
+An observer is told what the session does, as it does it::
+
+    class Counter(SessionObserver):
+        frames = 0
+
+        def frame_received(self, frame, *, connection, time):
+            self.frames += 1
+
+
+    async with open_session(config, observers=[Counter()]) as session: ...
+
+It is called from the session's own tasks, so it must return at once. It can't do harm by raising:
+an ``Exception`` is logged the first time, with the observer's name, and counted in
+``session.statistics().observer_errors``; the session goes on, and so do its other observers.
+
+All times are seconds on Trio's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .events import Event
+
+__all__ = ["SessionObserver"]
+
+
+class SessionObserver:
+    """Does nothing; override what is of interest.
+
+    Frames are whole and hold whatever was sent, media and handles included. Whoever writes them
+    down should have them redacted, as ``gemini_live_trio.recording.Redactor`` does.
+    """
+
+    def dialling(self, *, model: str, path: str, resumes: bool, time: float) -> None:
+        """A connection is about to be opened, or a spare one to be used.
+
+        Args:
+          model: What its ``setup`` will name.
+          path: What is asked for, without a query.
+          resumes: Whether it will go on with a conversation that the service has.
+          time: When.
+        """
+
+    def connected(self, *, connection: int, resumed: bool, time: float) -> None:
+        """The service has confirmed a setup.
+
+        Args:
+          connection: Its number, from 1.
+          resumed: Whether the service took a handle.
+          time: When.
+        """
+
+    def frame_sent(self, frame: str, *, connection: int, time: float) -> None:
+        """A frame was written to its last byte. A ``setup`` belongs to the connection to come."""
+
+    def frame_received(self, frame: str | bytes, *, connection: int, time: float) -> None:
+        """A frame came in. Those before ``connected`` belong to the connection to come."""
+
+    def asked(self, *, time: float) -> None:
+        """Something was sent that the model should answer, or the user stopped speaking."""
+
+    def event(self, event: Event, *, time: float) -> None:
+        """An event was told to the session's receivers."""
+
+    def answered(self, call_ids: Sequence[str], *, time: float) -> None:
+        """The answers to these tool calls were sent."""
+
+    def played(self, generation: int, seconds: float, *, time: float) -> None:
+        """A player reported how much of an answer was heard."""
+
+    def disconnected(
+        self, *, connection: int, by: str, code: int, reason: str, time: float
+    ) -> None:
+        """A connection ended, or one that was dialled never worked.
+
+        Args:
+          connection: Its number; one that never worked has the number it would have got.
+          by: ``"client"``, ``"server"`` or ``"network"``.
+          code: The close code; 1006 without a close frame.
+          reason: The service's words, or ours.
+          time: When.
+        """
+
+    def ended(self, error: Exception | None, *, time: float) -> None:
+        """The session is over; ``error`` is why, if it ended by itself. Nothing follows."""

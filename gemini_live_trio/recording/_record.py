@@ -1,0 +1,95 @@
+"""Recording a session of this client."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import Protocol
+
+import trio
+
+from ..observers import SessionObserver
+from ._format import Ender
+from ._redact import MediaMode
+from ._writer import RecordingWriter
+
+__all__ = ["SessionRecorder", "record"]
+
+WRITER = "gemini-live-trio"
+
+
+class SessionRecorder(SessionObserver):
+    """Writes down every frame of a session, both ways.
+
+    Give it to ``open_session(observers=[...])``, so that the first ``setup`` is in the recording
+    too, and it can be replayed.
+
+    Args:
+      writer: Where to.
+    """
+
+    def __init__(self, writer: RecordingWriter) -> None:
+        self._writer = writer
+        self._opened = 0
+        self._path = ""
+
+    def dialling(self, *, model: str, path: str, resumes: bool, time: float) -> None:
+        """Note where to."""
+        self._path = path
+
+    def frame_sent(self, frame: str, *, connection: int, time: float) -> None:
+        """Write it down."""
+        self._open(connection)
+        self._writer.frame(connection, "client", frame)
+
+    def frame_received(self, frame: str | bytes, *, connection: int, time: float) -> None:
+        """Write it down."""
+        self._open(connection)
+        self._writer.frame(connection, "server", frame)
+
+    def disconnected(
+        self, *, connection: int, by: str, code: int, reason: str, time: float
+    ) -> None:
+        """Write it down."""
+        if connection == self._opened:
+            who: Ender = "client" if by == "client" else "server" if by == "server" else "nobody"
+            self._writer.ended(connection, who, code, reason)
+
+    def _open(self, connection: int) -> None:
+        if connection != self._opened:
+            self._opened = connection
+            self._writer.opened(connection, self._path)
+
+
+class _Observable(Protocol):
+    def observe(self, observer: SessionObserver, /) -> AbstractContextManager[None]: ...
+
+
+@asynccontextmanager
+async def record(
+    session: _Observable, path: str | os.PathLike[str], *, media: MediaMode = "hash"
+) -> AsyncIterator[RecordingWriter]:
+    """Record what a session sends and receives, from here to the end of the block.
+
+    The disk never holds up the session: what can't be written is counted (``writer.lost``) and told
+    once, in the log.
+
+    Args:
+      session: A session that is open.
+      path: The file; one that exists is replaced.
+      media: ``"whole"`` keeps sounds and pictures; ``"hash"`` their SHA-256 and length.
+
+    Raises:
+      RecordingError: the file can't be written.
+
+    Cancellation: at any time; what waits is still written, for 5 s at most.
+    """
+    clock = trio.lowlevel.current_clock().current_time  # it works in the writer's thread too
+    writer = RecordingWriter(path, by=WRITER, media=media, clock=clock)
+    try:
+        with session.observe(SessionRecorder(writer)):
+            yield writer
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(writer.close)

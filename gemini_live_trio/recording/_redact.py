@@ -1,0 +1,240 @@
+"""What must not be written down: credentials, and media where only their length is wanted.
+
+This is the one place that decides it, for recordings, reports and logs. Three things happen to a
+frame's JSON:
+
+* A value whose name says that it is a credential, everything under ``headers``, and whatever in a
+  text looks like a key or a token, becomes ``[redacted]``.
+* A session handle becomes ``handle-`` and 16 hexadecimal digits of its SHA-256. Whoever has the
+  handle may take up the conversation, so it is a credential of a sort; but the same handle always
+  gets the same name, so that a replay still knows which session a later setup asks for.
+* With ``media="hash"``, media become ``{"$media": {"sha256": "...", "bytes": 3200}}``, of the
+  decoded bytes. Base64 that can't be decoded has ``"characters"`` and the hash of its text.
+
+An object that came with the one name ``$media`` gets another ``$`` in front of it, and loses it
+again in ``restore``. So the marker can't be mistaken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+import attrs
+import orjson
+import pybase64
+
+__all__ = ["DEPTH_LIMIT", "MediaMode", "Redactor", "parse", "restore"]
+
+MediaMode: TypeAlias = Literal["whole", "hash"]
+
+DEPTH_LIMIT: Final = 200
+"""Levels of JSON; what the codec reads is no deeper."""
+REDACTED: Final = "[redacted]"
+
+_MARKER: Final = re.compile(r"\$+media")
+_PSEUDONYM: Final = re.compile(r"handle-[0-9a-f]{16}")
+_CREDENTIALS: Final = frozenset(
+    {
+        "accesstoken",
+        "apikey",
+        "apikeystring",
+        "authorization",
+        "clientsecret",
+        "cookie",
+        "idtoken",
+        "password",
+        "privatekey",
+        "proxyauthorization",
+        "refreshtoken",
+        "secret",
+        "signature",
+        "token",
+        "xgoogapikey",
+    }
+)
+"""Names of values, in lower case without their separators."""
+_RESUMPTION: Final = frozenset({"sessionresumption", "sessionresumptionupdate"})
+_HANDLES: Final = frozenset({"handle", "newhandle"})
+_BLOBS: Final = frozenset({"audio", "video", "inlinedata", "mediachunks"})
+_MEDIA: Final = frozenset({"voicesampleaudio", "consentaudio", "imagedata"})
+_LOOKS_SECRET: Final = re.compile(
+    r"AIza[\w-]{35}"  # an API key
+    r"|\bAQ\.[\w-]{20,}"  # a newer one
+    r"|\bauth_tokens/[\w-]+"  # an ephemeral token
+    r"|\bya29\.[\w.-]+"  # an OAuth access token
+    r"|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"  # a JSON web token
+    r"|(?<=[Bb]earer )[\w.~+/=-]{8,}"
+    r"|(?<=[?&]key=)[^&\s\"']+|(?<=access_token=)[^&\s\"']+"
+)
+_HINTS: Final = ("AIza", "AQ.", "auth_tokens/", "ya29.", "eyJ", "earer ", "key=", "access_token=")
+"""One of them is in every text in which that pattern finds something; a plain search is a hundred
+times faster, and a text may have megabytes."""
+
+
+class _Rounded(Exception):
+    """An integer may have been rounded; the exact parser must read it again."""
+
+
+def parse(frame: str | bytes, *, levels: int = DEPTH_LIMIT) -> Any:
+    """Read JSON with all its digits, and no deeper than so many levels.
+
+    Raises:
+      ValueError: it isn't JSON, or holds a number that JSON doesn't have.
+    """
+    tree = orjson.loads(frame)
+    try:
+        _look_for_rounded(tree, levels)
+    except _Rounded:
+        tree = json.loads(frame)
+    return tree
+
+
+def _look_for_rounded(value: Any, depth: int) -> None:
+    if isinstance(value, float):
+        if abs(value) >= 2**63:
+            raise _Rounded
+    elif isinstance(value, dict | list):
+        if depth == 0:
+            raise ValueError("it is nested too deeply")
+        for item in value.values() if isinstance(value, dict) else value:
+            if not isinstance(item, str):
+                _look_for_rounded(item, depth - 1)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _given(secrets: Iterable[str]) -> tuple[str, ...]:
+    return tuple(secret for secret in secrets if secret)
+
+
+@attrs.frozen
+class Redactor:
+    """Takes out of frames and texts what must not be written down.
+
+    Args:
+      media: ``"whole"`` leaves media in; ``"hash"`` puts their SHA-256 and length there.
+      secrets: Texts that are removed wherever they stand, such as the key in use.
+    """
+
+    media: MediaMode = "hash"
+    secrets: tuple[str, ...] = attrs.field(default=(), converter=_given, repr=False)
+
+    def text(self, text: str) -> str:
+        """Take credentials out of a text that isn't JSON."""
+        for secret in self.secrets:
+            text = text.replace(secret, REDACTED)
+        if any(hint in text for hint in _HINTS):
+            text = _LOOKS_SECRET.sub(REDACTED, text)
+        return text
+
+    def tree(self, tree: Any) -> Any:
+        """Take credentials, and media where so chosen, out of a frame's JSON; returns a copy."""
+        return self._walk(tree, "", "")
+
+    def excerpt(self, frame: str | bytes, most: int = 300) -> str:
+        """The beginning of a frame, for a person: without credentials and media."""
+        try:
+            shown = Redactor("hash", self.secrets).tree(parse(frame))
+            text = json.dumps(shown, ensure_ascii=False)
+        except (ValueError, RecursionError):
+            if isinstance(frame, bytes):
+                frame = frame[: 4 * most].decode(errors="backslashreplace")
+            # Cut before what looks like a key can't be told from words any more.
+            text = self.text(frame[: 2 * most])
+        return text if len(text) <= most else f"{text[: most - 3]}..."
+
+    def _walk(self, value: Any, name: str, parent: str) -> Any:
+        if isinstance(value, str):
+            if name in _CREDENTIALS or parent == "headers":
+                return REDACTED
+            if name in _HANDLES and parent in _RESUMPTION:
+                return _pseudonym(value)
+            if name in _MEDIA:
+                return self.medium(value)
+            return self.text(value)
+        if isinstance(value, list):
+            return [self._walk(item, name, parent) for item in value]
+        if not isinstance(value, dict):
+            return REDACTED if name in _CREDENTIALS and value is not None else value
+        copy: dict[str, Any] = {}
+        blob = isinstance(value.get("data"), str) and (
+            "mimeType" in value or "mime_type" in value or name in _BLOBS
+        )
+        for key, item in value.items():
+            if blob and key == "data":
+                copy[key] = self.medium(item)
+            else:
+                copy[key] = self._walk(item, _plain(key), name)
+        if len(copy) == 1 and _MARKER.fullmatch(next(iter(copy))):
+            return {f"${key}": item for key, item in copy.items()}
+        return copy
+
+    def medium(self, text: str) -> Any:
+        """Base64 as it is, or the marker in its place."""
+        if self.media == "whole" or not text:
+            return text
+        data = _decode(text)
+        if data is None:
+            digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+            return {"$media": {"sha256": digest, "characters": len(text)}}
+        return {"$media": {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}}
+
+
+def _pseudonym(handle: str) -> str:
+    if not handle or _PSEUDONYM.fullmatch(handle):
+        return handle  # there was none, or the recording is of a replay
+    digest = hashlib.sha256(handle.encode(errors="surrogatepass")).hexdigest()
+    return f"handle-{digest[:16]}"
+
+
+def _decode(text: str) -> bytes | None:
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError:
+        pass
+    try:
+        standard = text.translate(_STANDARD).rstrip("=")
+        return pybase64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except ValueError:
+        return None
+
+
+_STANDARD: Final = str.maketrans("-_", "+/")
+
+
+def restore(value: Any) -> Any:
+    """Put zeros of the same length where media were left out; the rest as it came.
+
+    Raises:
+      ValueError: a marker doesn't say how long.
+    """
+    if isinstance(value, list):
+        return [restore(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1 and _MARKER.fullmatch(only := next(iter(value))):
+        if only != "$media":
+            return {only[1:]: restore(value[only])}
+        return _silence(value[only])
+    return {key: restore(item) for key, item in value.items()}
+
+
+def _silence(marker: Mapping[str, Any]) -> str:
+    length = _length_of(marker)
+    if "characters" in marker:
+        return "A" * length
+    return pybase64.b64encode_as_string(bytes(length))
+
+
+def _length_of(marker: object) -> int:
+    if isinstance(marker, Mapping):
+        length = marker.get("bytes", marker.get("characters"))
+        if isinstance(length, int) and 0 <= length <= 2**26:
+            return length
+    raise ValueError("a $media marker without a length")

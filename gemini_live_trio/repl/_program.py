@@ -112,5 +112,5 @@ async def _open_server(options: Options) -> AsyncIterator[SessionConfig]:
         return
     from ..simulator import open_simulator
 
-    async with open_simulator() as simulator:
+    async with open_simulator(commands=True) as simulator:
         yield attrs.evolve(options.config, endpoint=GeminiApi(base_url=simulator.url))

@@ -3,45 +3,45 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import trio
 
 from .. import codec, wire
-from ._dialogue import Dialogue
-from ._frames import audio_part, content
+from ._actions import ConnectionActions, ServiceActions
+from ._books._ledger import consumed_from
+from ._checks._profiles import Profile
+from ._checks._rules import Refused
+from ._door._dialects import Door
+from ._door._socket import ConnectionEnded, Ending, Socket
 from ._hub import ClientFrame, Hub
-from ._ledger import consumed_from
-from ._profiles import Profile
-from ._rules import Refused, read_message
+from ._scripts._matching import text_in
+from ._scripts._orders import command_in, read_order
 from ._sessions import Conversation, Session, Turn
-from ._socket import ConnectionEnded, Ending, Socket
+from ._talk._dialogue import Dialogue
 
 __all__ = ["ServerConnection"]
 
-GO_AWAY_IGNORED: Final = (
-    "Connection aborted because the client failed to close the connection after receiving a "
-    "GoAway signal once the session duration limit was reached."
-)
-NOTICED_AFTER: Final = 480.0
-"""Seconds until the service gives up a connection whose other end is gone; measured."""
-LARGE: Final = 15 * 2**20
+MOST_COMMAND: Final = 2_000
+"""Characters of a command that are read."""
 TRANSPARENT_EVERY: Final = 10
 """Messages between handles in transparent mode; assumed."""
-_NEVER_SENT: Final = frozenset({1004, 1005, 1006, 1015})
-_NOT_NOW: Final = wire.LiveServerSessionResumptionUpdate()
 
 
-class ServerConnection:
+class ServerConnection(ConnectionActions):
     """The service's end of a connection that finished its setup; ``Simulator.accept`` gives it.
 
     It answers by itself; the methods add to that, or break it. All of them may be called from any
-    task. Sending on a connection that is over raises ``trio.BrokenResourceError``.
+    task. Sending on a connection that is over raises ``trio.BrokenResourceError``; ending or
+    breaking one that is over does nothing.
 
     Attributes:
       number: From 1, in the order of arrival.
       setup: What the client asked for.
       resumed_from: The handle it resumed with, ``None`` for a new session.
+      door: Back end, version, method and credentials, from the upgrade request.
     """
 
     def __init__(
@@ -54,8 +54,10 @@ class ServerConnection:
         session: Session,
         socket: Socket,
         hub: Hub,
+        door: Door,
     ) -> None:
         self.number = number
+        self.door = door
         self.setup = setup
         self.resumed_from = resumed_from
         self._profile = profile
@@ -65,6 +67,9 @@ class ServerConnection:
         self._nursery: trio.Nursery | None = None
         self._over = trio.Event()
         self._silent = False
+        self._began = trio.current_time()
+        self._frames = hub.settings.frames
+        self._last_calls: wire.LiveServerToolCall | None = None
         resumption = setup.session_resumption
         self._transparent = bool(resumption and resumption.transparent)
         self._index = 1 if hub.settings.setup_is_counted else 0
@@ -87,6 +92,9 @@ class ServerConnection:
             resumed=resumed_from is not None,
             manner=hub.settings.manner,
         )
+
+    def _end(self) -> ServerConnection:
+        return self
 
     def __repr__(self) -> str:
         state = "open" if self.ending is None else f"ended by {self.ending.by}"
@@ -118,14 +126,7 @@ class ServerConnection:
         assert self._socket.ending is not None
         return self._socket.ending
 
-    async def send(self, message: wire.LiveServerMessage) -> None:
-        """Send one message, whatever it says; returns when it is written.
-
-        Tool calls in it are open from then on: the conversation waits for their answers, over a
-        resume too, and an answer begins a turn.
-
-        Cancellation: atomic; ``Cancelled`` means that nothing was sent.
-        """
+    async def _send(self, message: wire.LiveServerMessage) -> None:
         if message.tool_call is not None:
             self._dialogue.called(message.tool_call)
         if message.tool_call_cancellation is not None:
@@ -133,136 +134,43 @@ class ServerConnection:
         frame = codec.encode_server(message)
         if self._profile.pretty:
             frame = json.dumps(json.loads(frame), indent=2, ensure_ascii=False).encode() + b"\n"
-        text = self._hub.settings.frames == "text"
-        await self._socket.send(frame.decode() if text else frame)
+        await self._socket.send(self._framed(frame))
 
-    async def send_raw(self, frame: str | bytes) -> None:
-        """Send a frame as it is: text as a text frame, bytes as a binary one."""
-        await self._socket.send(frame)
+    def _framed(self, frame: bytes) -> str | bytes:
+        return frame.decode() if self._frames == "text" else frame
 
-    async def send_handle(self, handle: str | None = None, *, resumable: bool = True) -> str:
-        """Send a ``sessionResumptionUpdate``, and take the handle from now on.
+    async def _say(self, text: str) -> bool:
+        said = trio.Event()
+        wholly: list[bool] = []
 
-        Args:
-          handle: Its text; a fresh UUID by default.
-          resumable: With ``False`` the update says that there is no handle now.
+        def done(to_its_end: bool) -> None:
+            wholly.append(to_its_end)
+            said.set()
 
-        Returns:
-          The handle, empty if not resumable.
-        """
-        update = _NOT_NOW
-        if resumable:
-            latest = self._hub.settings.resume_restores or self._profile.restores
-            snapshot = self._transparent or latest == "handle"
-            handle = self._hub.store.issue(self._session, snapshot=snapshot, handle=handle)
-            # State and number belong together, so both are taken now.
-            self._unsaved = 0
-            update = wire.LiveServerSessionResumptionUpdate(
-                new_handle=handle,
-                resumable=True,
-                last_consumed_client_message_index=self._index if self._transparent else None,
-            )
-        elif self._transparent:
-            update = wire.LiveServerSessionResumptionUpdate(last_consumed_client_message_index=0)
-        await self.send(wire.LiveServerMessage(session_resumption_update=update))
-        return handle or ""
+        if self.ending is not None:
+            await trio.lowlevel.checkpoint()
+            raise ConnectionEnded("the connection is closed")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_when_set, self._over, nursery.cancel_scope)
+            await self._dialogue.say(_legible(text), done)
+            await said.wait()
+            nursery.cancel_scope.cancel()
+        if not wholly:
+            raise ConnectionEnded("the connection ended before it was said")
+        return wholly[0]
 
-    async def go_away(
-        self, time_left: float = 50.0, *, abort: bool = True, silent: bool = False
-    ) -> None:
-        """Tell the client to leave.
+    # --- Later ---
 
-        Args:
-          time_left: Seconds it has.
-          abort: Whether a client that is still there after them is closed with 1008, as the
-            service does.
-          silent: Whether nothing more of the conversation is sent on this connection.
-        """
-        notice = wire.LiveServerGoAway(time_left=time_left)
-        await self.send(wire.LiveServerMessage(go_away=notice))
-        self._silent = self._silent or silent
-        if abort and self._nursery is not None:
-            self._nursery.start_soon(self._abort_after, time_left)
-
-    async def send_large(self, size: int = LARGE) -> None:
-        """Send one piece of audio in a frame of about ``size`` bytes, 15 MiB by default."""
-        silence = bytes(size // 4 * 3 // 2 * 2)
-        turn = wire.Content(parts=[audio_part(silence)], role="model")
-        await self.send(content(model_turn=turn))
-
-    async def close(self, code: int = 1000, reason: str = "", *, hold_open: bool = False) -> None:
-        """End the connection with a close frame; the reason is cut at 123 bytes.
-
-        Args:
-          code: The close code.
-          reason: The close reason.
-          hold_open: Whether TCP stays open after it, until the client closes it.
-
-        Raises:
-          ValueError: no close frame can carry this code. For 1006 there is ``drop``.
-        """
-        if not 1000 <= code < 5000 or code in _NEVER_SENT:
-            raise ValueError(f"{code} can't stand in a close frame")
-        await self._socket.close(code, reason, why="closed on request", hold_open=hold_open)
-
-    async def drop(self) -> None:
-        """End the connection without a close frame, as a failing network does."""
-        await self._socket.drop()
-
-    async def reset(self) -> None:
-        """End the connection with a TCP reset: the client loses what it hasn't read."""
-        await self._socket.reset()
-
-    def freeze(self) -> None:
-        """Read nothing, send nothing, answer no ping, until ``thaw``; the connection stays open."""
-        self._socket.stream.freeze()
-
-    def stop_reading(self) -> None:
-        """Read nothing until ``thaw``; a client can write some 128 KiB more before it must wait.
-
-        Pings aren't read either, and so not answered.
-        """
-        self._socket.stream.freeze(writing=False)
-
-    def thaw(self) -> None:
-        """Go on after ``freeze`` or ``stop_reading``; what arrived meanwhile is read now."""
-        self._socket.stream.thaw()
-
-    def vanish(self, *, noticed_after: float | None = NOTICED_AFTER) -> None:
-        """Lose every byte from now on in both directions, with no end that anybody could see.
-
-        The session stays locked until the service notices.
-
-        Args:
-          noticed_after: Seconds until it does; ``None`` for never.
-        """
-        self._socket.stream.vanish()
-        if noticed_after is not None and self._nursery is not None:
-            self._nursery.start_soon(self._notice_after, noticed_after)
-
-    def ignore_close(self) -> None:
-        """Never answer the client's close frame, and leave TCP open after it."""
-        self._socket.stream.swallow_close = True
-
-    def ping_before_close(self) -> None:
-        """Send a ping between the client's close frame and the answer to it."""
-        self._socket.stream.ping_before_close = True
-
-    def delay_pongs(self, seconds: float) -> None:
-        """Answer pings late from now on."""
-        self._socket.stream.pong_delay = seconds
-
-    async def _notice_after(self, seconds: float) -> None:
-        await trio.sleep(seconds)
-        await self._socket.drop("the client had vanished")
-
-    async def _abort_after(self, seconds: float) -> None:
-        await trio.sleep(seconds)
-        await self._socket.close(1008, GO_AWAY_IGNORED, why="goAway was ignored")
+    def _later(self, seconds: float, action: Callable[..., object], *arguments: object) -> None:
+        """Do something after a while, if the connection is still there."""
+        if self._nursery is not None:
+            self._nursery.start_soon(_do_later, seconds, action, arguments)
 
     async def _grow_old(self) -> None:
         limit, lead = self._hub.settings.connection_limit, self._hub.settings.go_away_lead
-        if limit is not None:
+        if limit is not None and lead is None:
+            self.close_at_age(limit)
+        elif limit is not None and lead is not None:
             await trio.sleep(max(0.0, limit - lead))
             await self.go_away(min(lead, limit))
 
@@ -273,7 +181,10 @@ class ServerConnection:
                 self._nursery = nursery
                 nursery.start_soon(self._answer)
                 nursery.start_soon(self._grow_old)
-                await self._receive_loop()
+                try:
+                    await self._receive_loop()
+                finally:
+                    self._nursery = None  # nothing may begin in it any more
         except* ConnectionEnded:
             pass
 
@@ -296,13 +207,21 @@ class ServerConnection:
                 pass  # the answer is lost, but what the client sent before it left is still read
 
     async def _take(self, frame: str | bytes) -> None:
-        message = read_message(frame)
-        if message.setup is not None:
-            raise Refused(1007, "setup must be the first message and only the first")
+        legality = self._hub.legality
+        message = legality.read(self.number, frame, self.door.backend)
+        if message is None:
+            return
         # Up to here and no further is one step: state, books and number change together.
         state = self._session.state
         heard = state.audio_seconds
-        counts = self._dialogue.take(message)
+        try:
+            if message.setup is not None:
+                raise Refused(1007, "setup must be the first message and only the first")
+            order = self._order_in(message)
+            counts = order is not None or self._dialogue.take(message)
+        except Refused as refused:
+            legality.broken(self.number, frame, refused)
+            return  # in lenient mode
         self._index += 1
         self._unsaved += 1
         entry = consumed_from(
@@ -315,10 +234,38 @@ class ServerConnection:
             ignored=not counts,
         )
         state.ledger = state.ledger.and_then(entry)
+        if order is not None:
+            await self._obey(order)
+            return
+        for one in self._hub.audience:
+            one.heard(self, message, len(frame))
         await self._dialogue.react()
         due = self._handle_every is not None and self._unsaved >= self._handle_every
         if due and not self._dialogue.mid_answer and not self._silent:
             await self.send_handle()
+
+    def _order_in(self, message: wire.LiveClientMessage) -> str | None:
+        """The command in a line of the user's, where commands are taken."""
+        text = text_in(message) if self._hub.settings.commands else None
+        return None if text is None else command_in(_legible(text[:MOST_COMMAND]))
+
+    async def _obey(self, line: str) -> None:
+        """Carry out a command, and say so, or what is wrong with it; the history has no part in it.
+
+        After a command that ends the connection, the next one says so, so that the client knows
+        that the command arrived.
+        """
+        try:
+            order = read_order(line)
+            with suppress(ConnectionEnded):
+                await order.obey(self, ServiceActions(self._hub))
+            answer = order.answer
+        except ValueError as error:
+            answer = str(error)
+        if self.ending is None:
+            await self._dialogue.say(answer)
+        else:
+            self._dialogue.leave_word(answer)
 
     # --- What the conversation says ---
 
@@ -357,3 +304,24 @@ class ServerConnection:
         if self in self._hub.connections:
             self._hub.connections.remove(self)
         self._over.set()
+        for one in self._hub.audience:
+            one.left(self)
+
+
+def _legible(text: str) -> str:
+    """Without lone surrogates, which JSON can smuggle in but nobody can send."""
+    return text.encode(errors="replace").decode()
+
+
+async def _do_later(
+    seconds: float, action: Callable[..., object], arguments: tuple[object, ...]
+) -> None:
+    await trio.sleep(seconds)
+    outcome = action(*arguments)
+    if isinstance(outcome, Awaitable):
+        await outcome
+
+
+async def _cancel_when_set(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, overload
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, overload
 
 import attrs
 import trio
 
 from .. import codec, wire
 from ..errors import DecodeError
-from ._dialogue import Manner
+from ._checks._legality import LegalityBook
 from ._sessions import Conversation, Session, SessionStore
+from ._talk._manner import Manner
 
 if TYPE_CHECKING:
+    from ..recording import RecordingWriter
+    from ._books._replay import Replay
     from ._connection import ServerConnection
+    from ._door._stream import GatedStream
 
 __all__ = ["ClientFrame", "FrameLog", "Hub", "Settings", "UpgradeFault"]
 
@@ -52,6 +56,9 @@ class ClientFrame:
 class FrameLog(Sequence[ClientFrame]):
     """What the clients sent, oldest first; bounded, and the oldest make room.
 
+    It keeps plain tuples, which the garbage collector takes off its lists: with 200 clients it
+    would stop everything for a fifth of a second, every few seconds, to look at as many objects.
+
     Attributes:
       dropped: How many frames are no longer in it.
     """
@@ -59,16 +66,16 @@ class FrameLog(Sequence[ClientFrame]):
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._frames: deque[ClientFrame] = deque()
+        self._frames: deque[tuple[float, int, str | bytes]] = deque()
         self.dropped: int = 0
 
     def append(self, frame: ClientFrame) -> None:
         """Note one frame."""
-        self._frames.append(frame)
+        self._frames.append((frame.time, frame.connection, frame.frame))
         self._bytes += len(frame.frame) + _FRAME_OVERHEAD
         while self._bytes > self._most_bytes or len(self._frames) > MOST_FRAMES:
-            oldest = self._frames.popleft()
-            self._bytes -= len(oldest.frame) + _FRAME_OVERHEAD
+            *_, oldest = self._frames.popleft()
+            self._bytes -= len(oldest) + _FRAME_OVERHEAD
             self.dropped += 1
 
     @overload
@@ -77,8 +84,11 @@ class FrameLog(Sequence[ClientFrame]):
     def __getitem__(self, index: slice) -> Sequence[ClientFrame]: ...
     def __getitem__(self, index: int | slice) -> ClientFrame | Sequence[ClientFrame]:
         if isinstance(index, slice):
-            return tuple(self._frames)[index]
-        return self._frames[index]
+            return tuple(ClientFrame(*frame) for frame in tuple(self._frames)[index])
+        return ClientFrame(*self._frames[index])
+
+    def __iter__(self) -> Iterator[ClientFrame]:
+        return (ClientFrame(*frame) for frame in self._frames)
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -95,11 +105,13 @@ class Settings:
     api_key: str | None = attrs.field(default=None, repr=False)
     frames: Literal["binary", "text"] = "binary"
     connection_limit: float | None = None
-    go_away_lead: float = 50.0
+    go_away_lead: float | None = 50.0
     resume_lock: bool = True
     resume_restores: Literal["latest", "handle"] | None = None
     handle_every: int | None = None
     setup_is_counted: bool = False
+    commands: bool = False
+    unknown_models: Literal["refuse", "like-3.8"] = "refuse"
 
 
 @attrs.frozen
@@ -107,7 +119,7 @@ class UpgradeFault:
     """The next upgrade is answered with plain HTTP; without a status, with nothing."""
 
     status: int | None
-    body: bytes = b""
+    body: bytes | None = None
 
 
 @attrs.frozen
@@ -118,6 +130,7 @@ class SetupRefusal:
     reason: str
     only_resumes: bool = False
     for_ever: bool = False
+    when: Callable[[wire.LiveClientSetup], bool] | None = None
 
 
 @attrs.frozen
@@ -155,10 +168,31 @@ SetupFault: TypeAlias = (
 )
 
 
-def _spares_fresh(fault: SetupFault) -> bool:
-    return isinstance(fault, EmptyResume) or (
-        isinstance(fault, SetupRefusal) and fault.only_resumes
-    )
+def _meant(fault: SetupFault, setup: wire.LiveClientSetup) -> bool:
+    resumption = setup.session_resumption
+    resumes = bool(resumption and resumption.handle)
+    if isinstance(fault, SetupRefusal):
+        rule = fault.when
+        return (resumes or not fault.only_resumes) and (rule is None or rule(setup))
+    return resumes or not isinstance(fault, EmptyResume)
+
+
+class Audience(Protocol):
+    """Somebody who is told what happens: a script."""
+
+    def arrived(self, connection: ServerConnection, /) -> None:
+        """A connection finished its setup."""
+        ...
+
+    def heard(
+        self, connection: ServerConnection, message: wire.LiveClientMessage, size: int, /
+    ) -> None:
+        """A message of so many bytes was taken."""
+        ...
+
+    def left(self, connection: ServerConnection, /) -> None:
+        """A connection is over."""
+        ...
 
 
 @attrs.define
@@ -167,17 +201,23 @@ class Hub:
 
     settings: Settings
     received: FrameLog
+    legality: LegalityBook = attrs.field(factory=LegalityBook)
+    recorder: RecordingWriter | None = None
+    replay: Replay | None = None
     store: SessionStore = attrs.field(factory=lambda: SessionStore(trio.current_time))
     setups: list[wire.LiveClientSetup] = attrs.field(factory=list)
     connections: list[ServerConnection] = attrs.field(factory=list)
     upgrade_faults: deque[UpgradeFault] = attrs.field(factory=deque)
     setup_faults: deque[SetupFault] = attrs.field(factory=deque)
+    streams: set[GatedStream] = attrs.field(factory=set)
+    """Every byte stream that is being served, those in their handshake too."""
     accepting: bool = True
     count: int = 0
     conversations: deque[Conversation] = attrs.field(
         factory=lambda: deque(maxlen=MOST_CONVERSATIONS)
     )
     conversation_count: int = 0
+    audience: list[Audience] = attrs.field(factory=list)
     _arrivals: deque[ServerConnection] = attrs.field(
         factory=lambda: deque(maxlen=MOST_ARRIVALS), init=False
     )
@@ -200,10 +240,10 @@ class Hub:
         self.setups.append(setup)
         del self.setups[:-MOST_SETUPS]
 
-    def take_setup_fault(self, *, resumes: bool) -> SetupFault | None:
-        """Take the next fault planned for a setup of this kind."""
+    def take_setup_fault(self, setup: wire.LiveClientSetup) -> SetupFault | None:
+        """Take the next fault planned for a setup like this."""
         for fault in self.setup_faults:
-            if resumes or not _spares_fresh(fault):
+            if _meant(fault, setup):
                 if not (isinstance(fault, SetupRefusal) and fault.for_ever):
                     self.setup_faults.remove(fault)
                 return fault
@@ -213,6 +253,8 @@ class Hub:
         """A connection finished its setup."""
         self.connections.append(connection)
         self._arrivals.append(connection)
+        for one in self.audience:
+            one.arrived(connection)
         self._waiting.unpark()
 
     async def accept(self) -> ServerConnection:

@@ -12,14 +12,14 @@ import copy
 import math
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
 import attrs
 
-from .. import wire
-from ._ears import Ears
-from ._ledger import EMPTY_LEDGER, Consumed, Ledger
+from ._books._ledger import EMPTY_LEDGER, Consumed, Ledger
+from ._mind._ears import Ears
+from ._mind._hands import Answer, Call, OpenCall, as_json, in_words
 
 __all__ = [
     "Conversation",
@@ -29,7 +29,6 @@ __all__ = [
     "SessionStore",
     "State",
     "Turn",
-    "usage_of",
 ]
 
 MOST_TURNS: Final = 200
@@ -57,17 +56,31 @@ class Turn:
       text: The words, as far as they are known.
       audio_seconds: How long it was spoken; 0 for what was typed.
       images: Pictures in it, each in words: ``"a JPEG image, 640 by 480 pixels"``.
+      calls: Functions that the model called in it.
+      answers: What functions gave, in a turn of the user's; its text says the same.
+      understood: Whether the text is what was said; ``False`` where it only says that somebody
+        spoke.
     """
 
     role: Literal["user", "model"]
     text: str = attrs.field(default="", converter=_legible)
     audio_seconds: float = 0.0
     images: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    understood: bool = True
+
+    @classmethod
+    def of_answers(cls, answers: Sequence[Answer]) -> Turn:
+        """Make the turn in which functions have answered."""
+        return cls(role="user", text=" ".join(map(in_words, answers)), answers=tuple(answers))
 
     @property
     def text_tokens(self) -> int:
-        """What its text costs; spoken words are counted as audio instead."""
-        return 0 if self.audio_seconds else math.ceil(len(self.text) / _CHARACTERS_A_TOKEN)
+        """What its text and calls cost; spoken words are counted as audio instead."""
+        letters = 0 if self.audio_seconds else len(self.text)
+        letters += sum(len(call.name) + len(as_json(call.args)) for call in self.calls)
+        return math.ceil(letters / _CHARACTERS_A_TOKEN)
 
     @property
     def audio_tokens(self) -> int:
@@ -89,12 +102,16 @@ class Prompt:
       turns: What was said.
       answer: Whether it wants an answer.
       echo: The sound of it, for the voice that repeats it.
+      said: What to say to it, where that is known beforehand; no mind is asked then.
+      done: Told when the answer is over, and whether it came to its end.
     """
 
     epoch: int
     turns: tuple[Turn, ...]
     answer: bool = True
     echo: bytes = attrs.field(default=b"", repr=False)
+    said: str | None = None
+    done: Callable[[bool], None] | None = attrs.field(default=None, repr=False)
 
 
 @attrs.define(eq=False)
@@ -124,10 +141,17 @@ class State:
     """What is being answered; the history has it already."""
     epoch: int = 0
     """How often something was interrupted."""
-    calls: Mapping[str, str] = attrs.field(factory=dict)
-    """Tool calls without an answer: their ids and names."""
+    calls: Mapping[str, OpenCall] = attrs.field(factory=dict)
+    """Tool calls without an answer, by their ids."""
+    kept: tuple[Turn, ...] = ()
+    """Answers of functions that wait until the user has finished speaking."""
     hearing: Hearing = attrs.field(factory=Hearing)
     ledger: Ledger = EMPTY_LEDGER
+
+    @property
+    def user_speaks(self) -> bool:
+        """Whether an utterance is going on."""
+        return self.hearing.ears is not None and self.hearing.ears.speaking
 
     def copied(self) -> State:
         """Return one that no later change reaches."""
@@ -241,36 +265,3 @@ class SessionStore:
     def forget(self) -> None:
         """Forget every handle, as a restarted service does."""
         self._kept.clear()
-
-
-def usage_of(prompt: Iterable[Turn], answer: Turn) -> wire.UsageMetadata:
-    """Count a turn's tokens; the prompt is the whole history, billed again every time."""
-    turns = tuple(prompt)
-    asked = (
-        (wire.MediaModality.TEXT, sum(turn.text_tokens for turn in turns)),
-        (wire.MediaModality.AUDIO, sum(turn.audio_tokens for turn in turns)),
-        (wire.MediaModality.IMAGE, sum(turn.image_tokens for turn in turns)),
-    )
-    said = (
-        (wire.MediaModality.TEXT, answer.text_tokens),
-        (wire.MediaModality.AUDIO, answer.audio_tokens),
-    )
-    prompt_tokens = sum(count for _, count in asked)
-    answer_tokens = sum(count for _, count in said)
-    return wire.UsageMetadata(
-        prompt_token_count=prompt_tokens,
-        response_token_count=answer_tokens,
-        total_token_count=prompt_tokens + answer_tokens,
-        prompt_tokens_details=_details(asked),
-        response_tokens_details=_details(said),
-    )
-
-
-def _details(
-    counts: Sequence[tuple[wire.MediaModality, int]],
-) -> list[wire.ModalityTokenCount]:
-    return [
-        wire.ModalityTokenCount(modality=modality, token_count=count)
-        for modality, count in counts
-        if count
-    ]

@@ -6,6 +6,7 @@ import array
 import base64
 import json
 import math
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +20,7 @@ from gemini_live_trio.simulator import Simulator
 MODEL = "models/gemini-3.8-live"
 BIDI = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 PATIENCE = 120.0
+SETUP = {"model": MODEL}
 
 
 @attrs.frozen
@@ -86,11 +88,60 @@ class RawClient:
         await self.send(setup={"model": MODEL, **setup})
         return await self.until("setupComplete")
 
+    async def refused(self, **setup: Any) -> Closed:
+        """Send a setup, and read on to the end."""
+        await self.send(setup={"model": MODEL, **setup})
+        return await self.closed()
+
     async def say(self, text: str) -> list[dict[str, Any]]:
         """Say a line and hear the whole answer."""
         turn = {"role": "user", "parts": [{"text": text}]}
         await self.send(clientContent={"turns": [turn], "turnComplete": True})
         return await self.until("turnComplete")
+
+
+async def dial_port(simulator: Simulator) -> trio.abc.Stream:
+    """Open a byte stream to the simulator's port, with TLS done where it speaks that."""
+    scheme, host, port = simulator.url.replace("//", "").split(":")
+    stream = await trio.open_tcp_stream(host, int(port))
+    if scheme == "ws":
+        return stream
+    trust = ssl.create_default_context(cafile=str(simulator.ca_certificate))
+    tls = trio.SSLStream(stream, trust, server_hostname=host)
+    await tls.do_handshake()
+    return tls
+
+
+class Bare:
+    """A client that writes its frames by hand."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self.open = True
+
+    async def upgrade(self) -> None:
+        await self.stream.send_all(
+            f"GET {BIDI} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            "".encode()
+        )
+
+    async def set_up(self) -> None:
+        await self.upgrade()
+        assert b" 101 " in await self.stream.receive_some()
+        await self.send(0x81, json.dumps({"setup": SETUP}).encode())
+
+    async def send(self, kind: int, payload: bytes) -> None:
+        await self.stream.send_all(bytes([kind, 0x80 | len(payload), 0, 0, 0, 0]) + payload)
+
+    async def heard(self, seconds: float) -> bytes:
+        """What comes in that time, or until the end."""
+        heard = b""
+        with trio.move_on_after(seconds):
+            while data := await self.stream.receive_some():
+                heard += data
+            self.open = False
+        return heard
 
 
 @asynccontextmanager
@@ -103,8 +154,7 @@ async def dial(
 ) -> AsyncIterator[RawClient]:
     """Open a WebSocket, in memory or over TCP."""
     if real:
-        host, port = simulator.url.removeprefix("ws://").split(":")
-        stream: trio.abc.Stream = await trio.open_tcp_stream(host, int(port))
+        stream = await dial_port(simulator)
     else:
         stream = await simulator.connector.connect()
     async with trio.open_nursery() as nursery:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
 
 import pytest
 import trio
 import trio_websocket
-from simulator.raw_client import BIDI, Closed, RawClient, dial, spoken
+from simulator.raw_client import BIDI, SETUP, Bare, Closed, RawClient, dial, spoken
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gemini_live_trio import wire
 from gemini_live_trio.simulator import ServerConnection, Simulator, open_simulator
-
-SETUP = {"model": "models/gemini-3.8-live"}
 
 
 async def connected(simulator: Simulator, client: RawClient) -> ServerConnection:
@@ -26,38 +23,6 @@ async def nothing_for(seconds: float, client: RawClient) -> None:
     with trio.move_on_after(seconds) as scope:
         await client.websocket.get_message()
     assert scope.cancelled_caught
-
-
-class Bare:
-    """A client that writes its frames by hand."""
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self.stream = stream
-        self.open = True
-
-    async def upgrade(self) -> None:
-        await self.stream.send_all(
-            f"GET {BIDI} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-            "".encode()
-        )
-
-    async def set_up(self) -> None:
-        await self.upgrade()
-        assert b" 101 " in await self.stream.receive_some()
-        await self.send(0x81, json.dumps({"setup": SETUP}).encode())
-
-    async def send(self, kind: int, payload: bytes) -> None:
-        await self.stream.send_all(bytes([kind, 0x80 | len(payload), 0, 0, 0, 0]) + payload)
-
-    async def heard(self, seconds: float) -> bytes:
-        """What comes in that time, or until the end."""
-        heard = b""
-        with trio.move_on_after(seconds):
-            while data := await self.stream.receive_some():
-                heard += data
-            self.open = False
-        return heard
 
 
 # --- How a connection ends ---

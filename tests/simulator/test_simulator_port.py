@@ -104,7 +104,7 @@ async def test_random_bytes_do_no_harm() -> None:
 async def test_plain_http_gets_an_answer() -> None:
     async with open_simulator() as simulator:
         answer = await raw(simulator, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", eof=False)
-        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert answer.startswith(b"HTTP/1.1 200 ")
         elsewhere = UPGRADE.replace(b"/ws/google", b"/elsewhere")
         answer = await raw(simulator, elsewhere + b"\r\n", eof=False)
         assert answer.startswith(b"HTTP/1.1 404 ")

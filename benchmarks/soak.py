@@ -464,7 +464,8 @@ class Soak:
 
     async def _at_the_upgrade(self, server: ServerConnection) -> None:
         self._simulator.drop_next_upgrade()
-        self._simulator.reject_next_upgrade(503, times=self._fate.randint(0, 2))
+        if times := self._fate.randint(0, 2):
+            self._simulator.reject_next_upgrade(503, times=times)
         await server.drop()
 
     async def _hear_it_speak(self) -> None:

@@ -207,6 +207,8 @@ class Connection:
         self._closed_by_us: Close | None = None
         self._goodbye_said = trio.Event()
         self._torn = False
+        self.polite: bool = False
+        """Whether our goodbye was answered."""
 
     @property
     def heard_at(self) -> float:
@@ -292,6 +294,7 @@ class Connection:
         ):
             await websocket._send(wsproto.events.CloseConnection(code=code))
             await websocket._close_handshake.wait()
+            self.polite = True
 
     async def abort(self, why: str) -> None:
         """Drop the connection without a word; ``why`` is told as its end."""

@@ -28,7 +28,7 @@ class Capability:
     """Whether the model waits for a tool's answer unless it is told not to."""
     seed: Literal["history", "content"]
     """How turns are put into a fresh session: announced in ``setup``, or just sent."""
-    usage: CountingRule = "turn"
+    usage: CountingRule
     """How ``usageMetadata`` adds up; ``gemini_live_trio.usage`` explains the rules."""
     source: str
 
@@ -39,28 +39,35 @@ CAPABILITIES: Sequence[Capability] = (
         resume_restores="latest",
         blocking_tools=False,
         seed="history",
-        source="resumption measured 2026-10; tools: model page",
+        usage="turn",
+        source="resumption measured 2026-10; tools: model page; usage: recorded beside "
+        "turnComplete",
     ),
     Capability(
         family="gemini-3.1",
         resume_restores="handle",
         blocking_tools=True,
         seed="history",
-        source="session management and tools pages, 2026-09",
+        usage="turn",
+        source="session management and tools pages, 2026-09; usage: recorded beside turnComplete",
     ),
     Capability(
         family="gemini-2.5",
         resume_restores="handle",
         blocking_tools=True,
         seed="content",
-        source="session management and capabilities pages, 2026-09",
+        usage="turn",
+        source="session management and capabilities pages, 2026-09; usage: recorded beside "
+        "turnComplete",
     ),
     Capability(
         family="gemini-live-2.5",
         resume_restores="handle",
         blocking_tools=True,
         seed="content",
-        source="session management and capabilities pages, 2026-09",
+        usage="turn",
+        source="session management and capabilities pages, 2026-09; usage: recorded beside "
+        "turnComplete",
     ),
     Capability(
         family="gemini-3.5-live-translate",
@@ -71,11 +78,21 @@ CAPABILITIES: Sequence[Capability] = (
         source="usage: assumed, it comes once a second and no turn ever ends; else nothing known",
     ),
     Capability(
+        family="gemini-3.5-transcribe",
+        resume_restores="latest",
+        blocking_tools=True,
+        seed="history",
+        usage="message",
+        source="usage: assumed, it may come with each utterance and turnComplete hardly ever does; "
+        "else nothing known",
+    ),
+    Capability(
         family="",
         resume_restores="latest",
         blocking_tools=True,
         seed="history",
-        source="nothing known: what does the least harm",
+        usage="turn",
+        source="nothing known: what does the least harm; usage: as in recordings of 2.0",
     ),
 )
 

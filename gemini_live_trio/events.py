@@ -477,7 +477,7 @@ class TextState(enum.Enum):
 
 @attrs.frozen
 class TranscriptUpdate(BookEvent):
-    """``session.transcript`` has changed; comes right after the event that changed it."""
+    """``session.transcript`` has changed; comes right before the event that changed it."""
 
     index: int
     """Number of the entry, from 0."""

@@ -11,9 +11,13 @@ An observer is told what the session does, as it does it::
 
     async with open_session(config, observers=[Counter()]) as session: ...
 
-It is called from the session's own tasks, so it must return at once. It can't do harm by raising:
-an ``Exception`` is logged the first time, with the observer's name, and counted in
-``session.statistics().observer_errors``; the session goes on, and so do its other observers.
+It is called from the session's own tasks, so it must return at once: what it takes is taken from
+the conversation. It can't do harm by raising: an ``Exception`` is logged the first time, with the
+observer's name, and counted in ``session.statistics().observer_errors``; the session goes on, and
+so do its other observers. What isn't an ``Exception``, such as Ctrl-C, ends the session and comes
+out of its block.
+
+Connections are numbered from 1 as they are dialled, those too that never work.
 
 All times are seconds on Trio's clock.
 """
@@ -34,10 +38,13 @@ class SessionObserver:
     down should have them redacted, as ``gemini_live_trio.recording.Redactor`` does.
     """
 
-    def dialling(self, *, model: str, path: str, resumes: bool, time: float) -> None:
-        """A connection is about to be opened, or a spare one to be used.
+    def dialling(
+        self, *, connection: int, model: str, path: str, resumes: bool, time: float
+    ) -> None:
+        """A connection is about to be opened, or one that was opened ahead to be used.
 
         Args:
+          connection: Its number.
           model: What its ``setup`` will name.
           path: What is asked for, without a query.
           resumes: Whether it will go on with a conversation that the service has.
@@ -48,16 +55,16 @@ class SessionObserver:
         """The service has confirmed a setup.
 
         Args:
-          connection: Its number, from 1.
+          connection: Its number.
           resumed: Whether the service took a handle.
           time: When.
         """
 
     def frame_sent(self, frame: str, *, connection: int, time: float) -> None:
-        """A frame was written to its last byte. A ``setup`` belongs to the connection to come."""
+        """A frame was written to its last byte."""
 
     def frame_received(self, frame: str | bytes, *, connection: int, time: float) -> None:
-        """A frame came in. Those before ``connected`` belong to the connection to come."""
+        """A frame came in; some may come before ``connected``."""
 
     def asked(self, *, time: float) -> None:
         """Something was sent that the model should answer, or the user stopped speaking."""
@@ -66,7 +73,7 @@ class SessionObserver:
         """An event was told to the session's receivers."""
 
     def answered(self, call_ids: Sequence[str], *, time: float) -> None:
-        """The answers to these tool calls were sent."""
+        """The answers to these tool calls were sent, the last ones where several belong to one."""
 
     def played(self, generation: int, seconds: float, *, time: float) -> None:
         """A player reported how much of an answer was heard."""
@@ -74,13 +81,13 @@ class SessionObserver:
     def disconnected(
         self, *, connection: int, by: str, code: int, reason: str, time: float
     ) -> None:
-        """A connection ended, or one that was dialled never worked.
+        """A connection ended, or could not be had; each is told once.
 
         Args:
-          connection: Its number; one that never worked has the number it would have got.
+          connection: Its number.
           by: ``"client"``, ``"server"`` or ``"network"``.
-          code: The close code; 1006 without a close frame.
-          reason: The service's words, or ours.
+          code: The close code; 1006 without a close frame, or where ours was not answered.
+          reason: The service's words, or ours. It may hold anything that the service says.
           time: When.
         """
 

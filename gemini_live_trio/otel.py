@@ -18,6 +18,7 @@ Nothing that was said, heard or shown is in it, and no credential.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import time_ns
 from typing import TYPE_CHECKING, Final
 
 from . import events, wire
@@ -62,13 +63,18 @@ class OpenTelemetryObserver(SessionObserver):
         self._session: Span | None = None
         self._connection: Span | None = None
         self._turn: Span | None = None
+        self._over: tuple[Span, int] | None = None
+        """A turn that is complete, and when: its usage may still come."""
+        self._asked_at: int | None = None
         self._answering = False
         self._played = 0
         self._tools: dict[str, Span] = {}
 
     # --- Session and connections -----------------------------------------------------------
 
-    def dialling(self, *, model: str, path: str, resumes: bool, time: float) -> None:
+    def dialling(
+        self, *, connection: int, model: str, path: str, resumes: bool, time: float
+    ) -> None:
         """Begin the session's span with the first, and a connection's with each."""
         self._model = model.rpartition("/")[2]
         if self._session is None:
@@ -78,12 +84,11 @@ class OpenTelemetryObserver(SessionObserver):
                 attributes={**self._common(), "gen_ai.operation.name": "realtime"},
             )
         if self._connection is None:
-            self._connection = self._child("connection", self._session)
+            self._connection = self._child(f"connection {connection}", self._session)
 
     def connected(self, *, connection: int, resumed: bool, time: float) -> None:
-        """Give the connection its number."""
+        """Note that it works."""
         if self._connection is not None:
-            self._connection.update_name(f"connection {connection}")
             self._connection.set_attribute("gemini_live.resumed", resumed)
             self._connection.add_event("ready")
 
@@ -95,12 +100,12 @@ class OpenTelemetryObserver(SessionObserver):
         span, self._connection = self._connection, None
         if span is None:
             return
-        span.update_name(f"connection {connection}")
         span.set_attribute("gemini_live.close.by", by)
         span.set_attribute("gemini_live.close.code", code)
         if by != "client":
             span.set_attribute("gemini_live.close.reason", reason)
             if code != 1000:
+                span.set_attribute("error.type", str(code))
                 span.set_status(self._trace.StatusCode.ERROR, f"{code} {reason}".strip())
         span.end()
 
@@ -121,7 +126,8 @@ class OpenTelemetryObserver(SessionObserver):
     # --- Turns -----------------------------------------------------------------------------
 
     def asked(self, *, time: float) -> None:
-        """Begin a turn; one that is being answered goes on until the service ends it."""
+        """Begin a turn, or the next one where an answer is still running."""
+        self._asked_at = time_ns()
         if self._turn is None:
             self._begin_turn()
 
@@ -134,6 +140,8 @@ class OpenTelemetryObserver(SessionObserver):
                 self._end_tool(call_id, "cancelled")
         elif isinstance(event, events.GoAway) and self._connection is not None:
             self._connection.add_event("goAway")
+        elif isinstance(event, events.Usage):
+            self._count(event.metadata)
         elif self._turn is None:
             return
         elif isinstance(event, events.Interrupted):
@@ -141,8 +149,7 @@ class OpenTelemetryObserver(SessionObserver):
         elif isinstance(event, events.GenerationComplete):
             self._turn.add_event("generationComplete")
         elif isinstance(event, events.TurnComplete):
-            self._count(event.message.usage_metadata)
-            self._end_turn()
+            self._over, self._turn = (self._turn, time_ns()), None
 
     def played(self, generation: int, seconds: float, *, time: float) -> None:
         """Note the first sound at the device."""
@@ -156,7 +163,10 @@ class OpenTelemetryObserver(SessionObserver):
             self._end_tool(call_id, "answered")
 
     def _begin_turn(self) -> Span:
-        self._turn = self._child(f"generate_content {self._model}", self._session)
+        self._end_turn()
+        name = f"generate_content {self._model}"
+        self._turn = self._child(name, self._session, start=self._asked_at, client=True)
+        self._asked_at = None
         self._turn.set_attribute("gen_ai.operation.name", "generate_content")
         self._turn.set_attributes(self._common())
         self._answering = False
@@ -178,23 +188,29 @@ class OpenTelemetryObserver(SessionObserver):
                 self._end_tool(event.id, "called again")
                 self._tools[event.id] = span
 
-    def _count(self, usage: wire.UsageMetadata | None) -> None:
-        if usage is None or self._turn is None:
+    def _count(self, usage: wire.UsageMetadata) -> None:
+        turn = self._turn or (self._over[0] if self._over is not None else None)
+        if turn is None:
             return
         counts = {
             "gen_ai.usage.input_tokens": usage.prompt_token_count,
             "gen_ai.usage.output_tokens": usage.response_token_count,
+            "gen_ai.usage.cache_read.input_tokens": usage.cached_content_token_count,
+            "gemini_live.usage.thoughts_tokens": usage.thoughts_token_count,
         }
         for name, count in counts.items():
             if count is not None:
-                self._turn.set_attribute(name, count)
+                turn.set_attribute(name, count)
 
     def _end_turn(self, *, cut: bool = False) -> None:
-        turn, self._turn = self._turn, None
-        if turn is not None:
-            if cut:
-                turn.set_attribute("gemini_live.cut_off", True)
-            turn.end()
+        """End the turn that is complete, and with ``cut`` the running one."""
+        over, self._over = self._over, None
+        if over is not None:
+            over[0].end(over[1])
+        if cut and self._turn is not None:
+            self._turn.set_attribute("gemini_live.cut_off", True)
+            self._turn.end()
+            self._turn = None
 
     def _end_tool(self, call_id: str, outcome: str) -> None:
         span = self._tools.pop(call_id, None)
@@ -207,6 +223,9 @@ class OpenTelemetryObserver(SessionObserver):
     def _common(self) -> dict[str, str]:
         return {"gen_ai.provider.name": self._provider, "gen_ai.request.model": self._model}
 
-    def _child(self, name: str, parent: Span | None) -> Span:
+    def _child(
+        self, name: str, parent: Span | None, *, start: int | None = None, client: bool = False
+    ) -> Span:
         context = None if parent is None else self._trace.set_span_in_context(parent)
-        return self._tracer.start_span(name, context=context)
+        kind = self._trace.SpanKind.CLIENT if client else self._trace.SpanKind.INTERNAL
+        return self._tracer.start_span(name, context=context, kind=kind, start_time=start)

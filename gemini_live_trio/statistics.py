@@ -80,8 +80,8 @@ class TurnState:
       generated: All of it was made (``generationComplete``).
       complete: The service takes it to be spoken (``turnComplete``).
       interrupted: The user cut in.
-      idle: Nothing more will come unless the user says something: no answer is running, the model
-        hasn't said that it goes on (``interactionStatus``), and no tool call holds it up.
+      idle: Nothing more will come unless the user says something: no answer is running or awaited,
+        the model hasn't said that it goes on (``interactionStatus``), and no tool call holds it up.
       played_out: A player has played all of its sound; ``None`` where none reports.
     """
 
@@ -112,7 +112,8 @@ class SessionStatistics:
       bytes_received: Their size.
       replayed: Messages that were sent again after a reconnect.
       round_trip: The newest ping's, ``None`` before there was one; a session pings in silence only.
-      answer: From the end of what the user said to the first sound or text of the answer.
+      answer: From the end of what the user said to the first sound or text of the answer; ``None``
+        where nobody told that end, as with an open microphone on models without ``voiceActivity``.
       playback: From the first sound of an answer to its first sample at the device, where a player
         reports.
       queues: What waits.

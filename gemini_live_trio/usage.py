@@ -8,6 +8,12 @@ a rule (``capabilities``), and this is what the rules mean:
 * ``"turn"``: a message stands for the whole turn so far. The newest rules, field by field; turns
   are added up. Every turn pays for the whole context again, so the sum grows faster than the
   conversation.
+
+  A turn's last count comes beside ``turnComplete``, whatever it says. What comes later replaces it
+  only if it repeats or completes it, so that no count gets smaller, and if nothing of the next turn
+  has come by then: no question, speech or output. Else it is the next turn's. A turn without any
+  count takes the first that comes before the next turn's output. So a count of the next turn that
+  comes before all of that, and is no smaller, is taken for a repetition.
 * ``"message"``: each message counts for itself, and all are added up.
 * ``"session"``: a message stands for the whole connection so far; connections are added up.
 
@@ -186,6 +192,11 @@ class UsageLedger:
         self._replaces = False
         self._connections = 0
         self._complete = False
+        """The turn that is counted has ended."""
+        self._beside = False
+        """The next count came beside that end."""
+        self._begun = False
+        """Something of the next turn has come since."""
         self._unusable = 0
 
     @property
@@ -211,7 +222,10 @@ class UsageLedger:
         self._settle()
         self._before += self._connection
         self._connection = Tokens()
-        self._complete = False
+
+    def asked(self) -> None:
+        """Something was sent that the model will answer: the next turn begins."""
+        self._begun = self._complete
 
     def feed(self, event: Event) -> bool:
         """Take the next event; tell whether it changed the counts."""
@@ -223,17 +237,20 @@ class UsageLedger:
             if self._complete:
                 self._settle()  # a turn without any output, which is a turn all the same
             self._complete = True
+            self._beside = event.message.usage_metadata is not None
         elif self._complete and isinstance(event, _OUTPUT):
-            self._complete = False
             self._settle()
+        elif _is_question(event):
+            self._begun = self._complete
         return False
 
     def _count(self, said: wire.UsageMetadata) -> bool:
         counts, unusable = _counts_in(said)
         self._unusable += unusable
+        beside, self._beside = self._beside, False
         if not counts:
             return False
-        if self._rule == "message":
+        if self._rule == "message" or not (beside or self._fits(counts)):
             self._settle()
         previous = self._turns.pop() if self._replaces else None
         self._newest = _made_total(attrs.evolve(self._newest, **counts), counts)
@@ -248,11 +265,29 @@ class UsageLedger:
         )
         return True
 
+    def _fits(self, counts: Mapping[str, Any]) -> bool:
+        """Whether these counts are of the turn that is counted, and not of the next."""
+        if not (self._complete and self._replaces):
+            return True
+        smaller = any(
+            count < getattr(self._newest, name)
+            for name, count in counts.items()
+            if isinstance(count, int)
+        )
+        return not (self._begun or smaller)
+
     def _settle(self) -> None:
         """What comes from now on is added to what there is."""
         self._connection += self._newest
         self._newest = Tokens()
-        self._replaces = False
+        self._replaces = self._complete = self._beside = self._begun = False
+
+
+def _is_question(event: Event) -> bool:
+    """Whether it shows that the user is speaking."""
+    if isinstance(event, events.VoiceActivity):
+        return event.activity == wire.VoiceActivityType.ACTIVITY_START
+    return isinstance(event, events.InputTranscription) and bool(event.text)
 
 
 _OUTPUT: Final = (
@@ -261,6 +296,8 @@ _OUTPUT: Final = (
     events.ModelThought,
     events.ModelMedia,
     events.ModelPart,
+    events.ExecutableCode,
+    events.CodeResult,
     events.ToolCall,
     events.OutputTranscription,
 )

@@ -65,13 +65,15 @@ def closes() -> str:
 COMMANDS_HEAD = """\
 # Commands to the simulator
 
-Made from the table in `simulator/_commands.py` by `python tests/rendered.py`.
+Made from the table in `simulator/_scripts/_commands.py` by `python tests/rendered.py`.
 
 With `open_simulator(commands=True)`, `--commands`, or in the terminal program with `--simulate`, a
 line of the user's that begins with `!` and a letter is a command. It comes as `realtimeInput.text`
 or as a `clientContent` turn, from any client. It is done at once and interrupts nothing; then the
 simulator says so in a turn of its own, or says what is wrong with it. A command that ends the
-connection is answered on the next one, after a resume. The history has no part in commands.
+connection is answered on the next one, after a resume. No command waits until something is said:
+`!drop` after a long `!say` cuts it; and while sixteen turns wait, what commands would say is left
+out. The history has no part in commands.
 
 In [scripts](simulator-scripts.md) the same commands are `{"do": "goaway 5"}` and
 `await server.do("goaway 5")`.

@@ -115,6 +115,8 @@ class Conversation:
         self._interrupted = False
         """Whether something was interrupted since something was asked."""
         self._asked_at: float | None = None
+        self._goes_on = False
+        """What was asked last is answered by the running turn."""
         self._output_at = now
 
     # --- Connections -----------------------------------------------------------------------
@@ -182,10 +184,15 @@ class Conversation:
         """The batch from ``delivery.next_batch`` is on the wire; returns what it says."""
         updates: list[TranscriptUpdate] = []
         for item in self.delivery.written(now):
+            goes_on = any(self.turns.calls.get(call_id) for call_id in item.call_ids)
             if item.call_ids and not item.partial:
                 self.turns.answered(item.call_ids)
                 self.transcript.answered(item.call_ids)
             if item.asks:
+                # The turn that waited for a tool goes on with its answer; nothing new begins.
+                self._goes_on = goes_on and self.turns.progress is not Progress.IDLE
+                if not self._goes_on:
+                    self.usage.asked()
                 self._asked_at = now
                 self._interrupted = False
             if item.said and item not in self._entries:
@@ -196,15 +203,17 @@ class Conversation:
         """A message came in."""
         turns = self.turns
         interrupts = message.server_content is not None and bool(message.server_content.interrupted)
-        before = turns.progress
+        before, outputs = turns.progress, turns.outputs
         begins = turns.received(message, self._blocks)
         content = message.server_content
         # A turn may end without a word; the end of one that was interrupted is no such thing.
         self._interrupted = self._interrupted or interrupts
         ended = content is not None and content.turn_complete
         refused = ended and before is Progress.IDLE and not self._interrupted
-        if begins or refused:
+        went_on = self._goes_on and (turns.outputs > outputs or bool(ended))
+        if begins or refused or went_on:
             self._asked_at = None
+            self._goes_on = False
         if begins:
             self._confirmed(self.delivery.generation_began(now))
         if turns.progress is Progress.GENERATING or before is not Progress.IDLE:
@@ -284,7 +293,7 @@ class Conversation:
             generated=turns.generated,
             complete=turns.complete,
             interrupted=turns.interrupted,
-            idle=turns.idle,
+            idle=turns.idle and self._asked_at is None and not turns.user_speaking,
             played_out=self._played_out(),
         )
 

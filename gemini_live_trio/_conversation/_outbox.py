@@ -88,6 +88,8 @@ class Outgoing:
     """It tells a fresh session what was said before."""
     rate_hz: int = 0
     """Samples a second, for audio."""
+    ends_speech: bool = False
+    """The user stops speaking with it."""
     asks: bool = False
     """The model answers it with a generation."""
     said: Sequence[tuple[str, str]] = ()

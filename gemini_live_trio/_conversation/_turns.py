@@ -17,6 +17,9 @@ from .. import wire
 
 __all__ = ["Progress", "Turns"]
 
+MOST_CALLS = 1_000
+"""Open calls that are kept; the oldest will hardly be answered any more."""
+
 _log = logging.getLogger("gemini_live_trio.turns")
 
 
@@ -31,6 +34,9 @@ class Progress(enum.Enum):
     """All of the output was made; it is being spoken, as far as the service knows."""
     INTERRUPTED = "interrupted"
     """The output was cut; ``turnComplete`` follows."""
+
+
+_RUNNING = (Progress.GENERATING, Progress.GENERATED, Progress.INTERRUPTED)
 
 
 @attrs.define
@@ -50,6 +56,8 @@ class Turns:
     """The model goes on without the user: more turns follow."""
     user_speaking: bool = False
     """The service hears speech."""
+    outputs: int = 0
+    """How many messages had output in them."""
     calls: dict[str, bool] = attrs.field(factory=dict)
     """Open tool calls by id, and whether the model waits for the answer."""
     thinking: bool = False
@@ -86,7 +94,7 @@ class Turns:
         status = message.interaction_status
         if content is not None:
             if content.generation_complete:
-                self._expect("generationComplete", Progress.GENERATING)
+                self._expect("generationComplete", Progress.GENERATING, Progress.INTERRUPTED)
                 self.generated = self.progress is not Progress.IDLE or self.generated
                 if self.progress is Progress.GENERATING:
                     self.progress = Progress.GENERATED
@@ -96,6 +104,7 @@ class Turns:
                     self.progress = Progress.INTERRUPTED
                     self.interrupted = True
             if content.turn_complete:
+                self._expect("turnComplete", *_RUNNING)
                 self.complete = self.progress is not Progress.IDLE or self.complete
                 self.progress = Progress.IDLE
                 self.thinking = False
@@ -108,6 +117,8 @@ class Turns:
             for call in message.tool_call.function_calls:
                 if call.id is not None:
                     self.calls[call.id] = blocks(call.name)
+            while len(self.calls) > MOST_CALLS:
+                del self.calls[next(iter(self.calls))]
         if message.tool_call_cancellation is not None:
             for call_id in message.tool_call_cancellation.ids:
                 self.calls.pop(call_id, None)
@@ -143,6 +154,7 @@ class Turns:
         )
         if not spoken and message.tool_call is None:
             return False
+        self.outputs += 1
         if content is not None and content.model_turn is not None:
             self.thinking = all(bool(part.thought) for part in content.model_turn.parts)
         if self.progress in (Progress.GENERATING, Progress.INTERRUPTED, Progress.GENERATED):

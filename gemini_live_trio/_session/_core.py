@@ -29,12 +29,13 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from types import MappingProxyType
 
 import attrs
 import trio
 
 from .. import codec, wire
-from .._conversation import Conversation, Impression, Outgoing
+from .._conversation import Conversation, Impression, Outgoing, Progress
 from .._transport import Connection, ConnectionEnded, Connector
 from ..capabilities import capability_of
 from ..config import Liveness, ReconnectPolicy, SessionConfig
@@ -47,7 +48,9 @@ from ..events import (
     ResumptionUpdate,
     Stalled,
     StallState,
+    TranscriptUpdate,
     Undecodable,
+    VoiceActivity,
 )
 from ..observers import SessionObserver
 from ..statistics import Drops, Queues, SessionStatistics
@@ -58,6 +61,8 @@ from ._reconnect import End, Reconnector, Timeouts
 from ._watch import Watch
 
 __all__ = ["Core"]
+
+WIRE_LOG = "gemini_live_trio.wire"
 
 CALLERS_BUFFER = 64
 """Frames that callers may hand over before they have to wait for the send task to run."""
@@ -90,6 +95,9 @@ class Core:
         self.watch: Watch = Watch(observers)
         self._timeouts = timeouts
         self._on_handle = on_handle
+        headers = config.auth.headers() if config.auth else []
+        self.secrets: tuple[str, ...] = tuple(value.decode("latin-1") for _, value in headers)
+        """What must not be written down."""
         self._reconnector = Reconnector(
             self,
             config,
@@ -125,8 +133,10 @@ class Core:
         """The user wants it to end."""
         self.connections: int = 0
         """How many connections the session has had."""
+        self.dials: int = 0
+        """How many it has tried to have: the number of the one that works, or is being made."""
         self.connected_since: float | None = None
-        self.cursors: list[Cursor] = [Cursor(lost=self._note_lag)]
+        self.cursors: list[Cursor] = [Cursor(lost=self.note_lag)]
         self._dropped_audio = 0.0
         self._dropped_video = 0
 
@@ -149,6 +159,13 @@ class Core:
         self.to_receiver, self._connections = trio.open_memory_channel[Connection](0)
         self._report_end, self.ends = trio.open_memory_channel[End](1)
 
+    def watch_wire(self) -> None:
+        """Begin the wire log, where it is wanted."""
+        if logging.getLogger(WIRE_LOG).isEnabledFor(logging.DEBUG):
+            from ._wirelog import WireLog  # not for those who never look
+
+            self.watch.add(WireLog(self.secrets))
+
     # --- Life ------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -170,6 +187,7 @@ class Core:
             self.conversation.delivery.close("closed" if self.failure is None else "broken")
             now = trio.current_time()
             self.publish_all(self.conversation.ended(now))
+            self.meter.tell_rest()
             for cursor in tuple(self.cursors):
                 cursor.end(self.outcome)
             self._flushed.set()
@@ -227,8 +245,10 @@ class Core:
             self.watch.tell("event", event, time=trio.current_time())
 
     def publish_all(self, events: Sequence[Event]) -> None:
+        """Tell every receiver of several events; a transcript weighs as much as its text."""
         for event in events:
-            self.publish(event)
+            weight = len(event.text) if isinstance(event, TranscriptUpdate) else 0
+            self.publish(event, weight=weight)
 
     def mark(self, end: Outgoing) -> None:
         """Take the end of an utterance, behind everything that callers have handed over."""
@@ -306,18 +326,13 @@ class Core:
     def _note_sent(self, batch: Sequence[Outgoing], now: float) -> None:
         """Count what was written, and tell those who watch."""
         self.meter.sent(*[item.frame for item in batch])
-        asks = any(item.asks for item in batch)
-        if asks:
-            self.meter.asked(now)
         if self.watch:
             for item in batch:
-                self.watch.tell(
-                    "frame_sent", item.frame, connection=self.connection_number, time=now
-                )
-                if item.call_ids:
+                self.watch.tell("frame_sent", item.frame, connection=self.dials, time=now)
+                if item.call_ids and not item.partial:
                     self.watch.tell("answered", item.call_ids, time=now)
-            if asks:
-                self.watch.tell("asked", time=now)
+        if any(item.asks or item.ends_speech for item in batch):
+            self._note_asked(now)
 
     def drops_told(self) -> None:
         """The receivers were told what was given up: count from nothing again."""
@@ -326,21 +341,15 @@ class Core:
         outbox.dropped_audio_seconds, outbox.dropped_video_frames = 0.0, 0
         self._dropped_audio, self._dropped_video = 0.0, 0
 
-    def _note_lag(self, count: int) -> None:
+    def note_lag(self, count: int) -> None:
+        """A receiver was too slow; one that never received isn't one."""
         self.meter.drop("events", count, trio.current_time())
 
     def sent_setup(self, frame: str) -> None:
         """A ``setup`` was written to a connection that isn't ready yet."""
         self.meter.sent(frame)
         if self.watch:
-            self.watch.tell(
-                "frame_sent", frame, connection=self.connections + 1, time=trio.current_time()
-            )
-
-    @property
-    def connection_number(self) -> int:
-        """The number of the connection that works, or of the one that is being set up."""
-        return self.connections + (self.connected_since is None)
+            self.watch.tell("frame_sent", frame, connection=self.dials, time=trio.current_time())
 
     def _note_drops(self) -> None:
         """Count what the outbox gave up since it was looked at last."""
@@ -385,7 +394,7 @@ class Core:
         now = trio.current_time()
         self.meter.received(frame)
         if self.watch:
-            self.watch.tell("frame_received", frame, connection=self.connection_number, time=now)
+            self.watch.tell("frame_received", frame, connection=self.dials, time=now)
         try:
             message = codec.decode(frame)
         except DecodeError as error:
@@ -400,15 +409,28 @@ class Core:
         events = codec.to_events(message)
         for event in events:
             stamped = _stamped(event, impression)
-            self.publish(stamped, weight=len(frame) // len(events))
+            # The books first: whoever is told the event finds them up to date.
             self.publish_all(self.conversation.heard(stamped, now))
-            if self.meter.event(stamped, now) and self.watch:
-                self.watch.tell("asked", time=now)
+            self.publish(stamped, weight=len(frame) // len(events))
+            self.meter.event(stamped, now, impression.generation)
+            if isinstance(event, VoiceActivity):
+                self._note_activity(event, now)
             if isinstance(event, ResumptionUpdate):
                 self._tell_handle(event)
         if self._budget is not None and message.usage_metadata is not None:
             self._check_budget(self._budget)
         return message
+
+    def _note_activity(self, event: VoiceActivity, now: float) -> None:
+        """The user has ended what is to be answered; a late note of that comes mid-answer."""
+        ended = event.activity == wire.VoiceActivityType.ACTIVITY_END
+        if ended and self.conversation.turns.progress is Progress.IDLE:
+            self._note_asked(now)
+
+    def _note_asked(self, now: float) -> None:
+        self.meter.asked(now, self.conversation.turns.generation)
+        if self.watch:
+            self.watch.tell("asked", time=now)
 
     def _check_budget(self, budget: Budget) -> None:
         """Warn once, then end the session, politely: it isn't the service's fault."""
@@ -434,7 +456,7 @@ class Core:
             uptime=0.0 if meter.began is None else now - meter.began,
             connections=self.connections,
             connected=self.connected_since is not None,
-            reconnects=dict(meter.reconnects),
+            reconnects=MappingProxyType(dict(meter.reconnects)),
             gap_seconds=meter.gap_seconds,
             longest_gap_seconds=meter.longest_gap_seconds,
             frames_sent=meter.frames_sent,

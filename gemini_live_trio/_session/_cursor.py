@@ -48,6 +48,7 @@ class Cursor(trio.abc.ReceiveChannel[Event]):
         self._lost = lost
         self._ended: Callable[[], Exception] | None = None
         self._receiving = False
+        self._used = False
         self._closed = False
         self._something = trio.Event()
 
@@ -93,7 +94,7 @@ class Cursor(trio.abc.ReceiveChannel[Event]):
         """
         if self._receiving:
             raise trio.BusyResourceError("another task is already receiving from this cursor")
-        self._receiving = True
+        self._receiving = self._used = True
         try:
             await self._something.wait()
         finally:
@@ -140,7 +141,8 @@ class Cursor(trio.abc.ReceiveChannel[Event]):
                 else:
                     kept.append((event, weight))
             self._events = kept
-        if self._lost is not None and self._count < before:
+        # Nobody has missed anything where nobody receives.
+        if self._lost is not None and self._used and self._count < before:
             self._lost(before - self._count)
 
     def _forget(self, event: Event, weight: int) -> None:

@@ -114,6 +114,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
             max_events=buffer,
             overflow=overflow,
             wanted=None if classes is None else lambda event: isinstance(event, classes),
+            lost=self._core.note_lag,
         )
         async with self._subscribed(cursor):
             yield cursor
@@ -179,6 +180,21 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         return Status.RECONNECTING if core.connected_since is None else Status.CONNECTED
 
     @property
+    def connection(self) -> int:
+        """The number of the connection that works, or is being made, from 1."""
+        return self._core.dials
+
+    @property
+    def setup(self) -> wire.LiveClientSetup:
+        """What the next connection would be set up with, without a handle."""
+        return self._core.conversation.setup
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The credentials in use, for whoever writes something down and must leave them out."""
+        return self._core.secrets
+
+    @property
     def resumption(self) -> Resumption:
         """The newest handle."""
         handles = self._core.conversation.handles
@@ -209,7 +225,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         core, now = self._core, trio.current_time()
         core.conversation.transcript.played(generation, seconds)
         core.meter.played(generation, seconds, now)
-        if core.watch:
+        if core.watch and not core.ended.is_set():
             core.watch.tell("played", generation, seconds, time=now)
 
     @property
@@ -284,7 +300,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
 
         Under automatic activity detection this ends what the user says; audio may follow later.
         """
-        return await self._send(_realtime(audio_stream_end=True))
+        return await self._send(_realtime(audio_stream_end=True), ends_speech=True)
 
     async def send_video(self, data: bytes, /, *, mime_type: str = "image/jpeg") -> None:
         """Show a picture: one JPEG or PNG, at most one a second (wire: ``realtimeInput.video``)."""
@@ -398,6 +414,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         message: wire.LiveClientMessage,
         *,
         asks: bool = False,
+        ends_speech: bool = False,
         said: Sequence[tuple[str, str]] = (),
         call_ids: tuple[str, ...] = (),
         partial: bool = False,
@@ -408,6 +425,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
             codec.encode(message),
             ticket=ticket,
             asks=asks,
+            ends_speech=ends_speech,
             said=said,
             call_ids=call_ids,
             partial=partial,

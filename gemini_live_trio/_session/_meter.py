@@ -6,13 +6,13 @@ The counters are plain numbers that the tasks add to, since some of them change 
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from typing import Final
 
 import attrs
 
-from .. import wire
-from ..events import Event, ModelAudio, ModelText, OutputTranscription, VoiceActivity
+from ..events import Event, ModelAudio, ModelText, OutputTranscription
 from ..statistics import Latency
 
 __all__ = ["Meter"]
@@ -49,7 +49,8 @@ class _Durations:
 class _Loss:
     total: float = 0.0
     told: float = 0.0
-    quiet_until: float = 0.0
+    quiet_until: float = -math.inf
+    level: int = logging.WARNING
 
 
 @attrs.define
@@ -70,6 +71,7 @@ class Meter:
     playback: _Durations = attrs.field(factory=_Durations)
     _losses: dict[str, _Loss] = attrs.field(factory=dict)
     _asked_at: float | None = None
+    _asked_in: int = 0
     _sounding: tuple[int, float] | None = None
     """The newest answer with sound, and when that began."""
     _heard: int | None = None
@@ -80,12 +82,12 @@ class Meter:
     def sent(self, *frames: str) -> None:
         """Count frames that were written."""
         self.frames_sent += len(frames)
-        self.bytes_sent += sum(map(len, frames))
+        self.bytes_sent += sum(map(_size, frames))
 
     def received(self, frame: str | bytes) -> None:
         """Count a frame that came in."""
         self.frames_received += 1
-        self.bytes_received += len(frame)
+        self.bytes_received += _size(frame)
 
     # --- Connections -----------------------------------------------------------------------
 
@@ -101,26 +103,21 @@ class Meter:
 
     # --- Latencies -------------------------------------------------------------------------
 
-    def asked(self, now: float) -> None:
-        """The user has ended what is to be answered."""
-        self._asked_at = now
+    def asked(self, now: float, generation: int) -> None:
+        """The user has ended what is to be answered, by a generation after this one."""
+        self._asked_at, self._asked_in = now, generation
 
-    def event(self, event: Event, now: float) -> bool:
-        """Note what an event ends or begins; tell whether the user stopped speaking."""
+    def event(self, event: Event, now: float, generation: int) -> None:
+        """Note what an event begins."""
         if isinstance(event, ModelAudio):
             if event.stale:
-                self.drop("stale_audio_seconds", event.seconds, now, log=False)
+                self.drop("stale_audio_seconds", event.seconds, now, level=logging.INFO)
             elif self._sounding is None or self._sounding[0] != event.generation:
                 self._sounding = (event.generation, now)
-        if self._asked_at is not None and isinstance(event, _ANSWERS):
-            self.answer.add(now - self._asked_at)
+        waiting = self._asked_at is not None and generation > self._asked_in
+        if waiting and isinstance(event, _ANSWERS):
+            self.answer.add(now - (self._asked_at or 0.0))
             self._asked_at = None
-        elif isinstance(event, VoiceActivity):
-            ended = event.activity == wire.VoiceActivityType.ACTIVITY_END
-            if ended:
-                self.asked(now)
-            return ended
-        return False
 
     def disconnected(self) -> None:
         """What was asked on a connection that ended isn't waited for: it may be asked again."""
@@ -129,8 +126,11 @@ class Meter:
     def played(self, generation: int, seconds: float, now: float) -> None:
         """A player has played so much of an answer."""
         sounding = self._sounding
-        if sounding is not None and generation == sounding[0] != self._heard and seconds > 0:
-            self.playback.add(now - seconds - sounding[1])
+        if sounding is None or generation != sounding[0] or generation == self._heard:
+            return
+        late = now - seconds - sounding[1]
+        if seconds > 0 and late >= 0:  # what is said to be played before it came isn't believed
+            self.playback.add(late)
             self._heard = generation
 
     # --- Losses ----------------------------------------------------------------------------
@@ -139,18 +139,35 @@ class Meter:
         """Return how much of a kind was given up."""
         return self._losses[kind].total if kind in self._losses else 0.0
 
-    def drop(self, kind: str, amount: float, now: float, *, log: bool = True) -> None:
+    def drop(self, kind: str, amount: float, now: float, *, level: int = logging.WARNING) -> None:
         """Count a loss; say so, but not in every line what the last one said.
 
         Args:
           kind: A name in ``Drops``.
           amount: How much.
           now: When.
-          log: Whether it is worth a line: what is dropped as it should be isn't.
+          level: Of the line; what is dropped as it should be is worth less of one.
         """
         loss = self._losses.setdefault(kind, _Loss())
         loss.total += amount
-        if log and now >= loss.quiet_until:
-            _log.warning("dropped: %g %s", loss.total - loss.told, kind.replace("_", " "))
-            loss.told = loss.total
+        loss.level = level
+        if now >= loss.quiet_until:
             loss.quiet_until = now + QUIET_SECONDS
+            _tell(kind, loss)
+
+    def tell_rest(self) -> None:
+        """Say what the last lines could not yet."""
+        for kind, loss in self._losses.items():
+            if loss.total > loss.told:
+                _tell(kind, loss)
+
+
+def _tell(kind: str, loss: _Loss) -> None:
+    _log.log(loss.level, "dropped: %g %s", loss.total - loss.told, kind.replace("_", " "))
+    loss.told = loss.total
+
+
+def _size(frame: str | bytes) -> int:
+    if isinstance(frame, bytes) or frame.isascii():
+        return len(frame)
+    return len(frame.encode(errors="replace"))

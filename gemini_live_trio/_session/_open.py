@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -20,8 +19,6 @@ from ._live import LiveSession
 from ._reconnect import Timeouts
 
 __all__ = ["open_session"]
-
-WIRE_LOG = "gemini_live_trio.wire"
 
 
 @asynccontextmanager
@@ -86,10 +83,11 @@ async def open_session(
         resume=resume,
         history=history,
         on_handle=on_handle,
-        observers=[*observers, *_logs(config)],
+        observers=observers,
         budget=budget,
         timeouts=Timeouts(connect=connect_timeout, setup=setup_timeout, close=close_timeout),
     )
+    core.watch_wire()
     # A nursery wraps whatever leaves it in a group, so the block's exception goes round it.
     leaving: BaseException | None = None
     entered = False
@@ -120,13 +118,3 @@ async def open_session(
             del leaving
     if core.failure is not None and not core.told:
         raise core.failure
-
-
-def _logs(config: SessionConfig) -> list[SessionObserver]:
-    """Make the wire log, where it is wanted."""
-    if not logging.getLogger(WIRE_LOG).isEnabledFor(logging.DEBUG):
-        return []
-    from ._wirelog import WireLog
-
-    headers = config.auth.headers() if config.auth else []
-    return [WireLog([value.decode("latin-1") for _, value in headers])]

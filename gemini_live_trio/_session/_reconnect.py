@@ -62,7 +62,8 @@ class _Outage:
 
     since: float
     close: Close
-    planned: bool = False
+    cause: str = "refused"
+    """Why the connection before ended, in a word."""
     attempts: int = 0
     not_before: float = 0.0
     last_error: GeminiLiveError | None = None
@@ -144,12 +145,13 @@ class Reconnector:
                 finally:
                     line.released.set()
             except (ConnectError, SetupError) as error:
+                self._tell_disconnected(close_of(error))
                 if outage is None and (handle is None or isinstance(error, ConnectError)):
                     raise
                 outage = self._note_refusal(outage, error, phase, handle)
                 continue
-            outage = _Outage(end.at, end.close, planned=spare is not None)
-            self._note_end(end.close, planned=outage.planned)
+            outage = _Outage(end.at, end.close)
+            outage.cause = self._note_end(end.close, planned=spare is not None)
 
     def _note_refusal(
         self, outage: _Outage | None, error: GeminiLiveError, phase: Phase, handle: Handle | None
@@ -157,7 +159,6 @@ class Reconnector:
         """An attempt failed: decide whether there may be another, and by which way."""
         now = trio.current_time()
         close = close_of(error)
-        self._tell_disconnected(close, self._core.connections + 1)
         rule = classify(close, phase)
         outage = outage or _Outage(now, close)
         outage.close, outage.last_error = close, error
@@ -173,11 +174,11 @@ class Reconnector:
                 self._core.conversation.handles.forget()
         return outage
 
-    def _note_end(self, close: Close, *, planned: bool) -> None:
-        """A connection that worked has ended."""
+    def _note_end(self, close: Close, *, planned: bool) -> str:
+        """A connection that worked has ended; return why, in a word."""
         now = trio.current_time()
         rule = classify(close, Phase.SESSION)
-        self._tell_disconnected(close, self._core.connections)
+        self._tell_disconnected(close)
         blamed_again = self._blamed_at is not None and now - self._blamed_at < SAME_FAULT
         if not planned and not self._core.closing:
             final = not (rule.retry and self._policy.enabled) or (
@@ -187,9 +188,9 @@ class Reconnector:
                 raise self._lost(close, rule, 0)
         if rule.blames_input:
             self._blamed_at = now
-        self._core.meter.reconnects["planned" if planned else rule.cause] += 1
         self._core.meter.disconnected()
         self._core.publish_all(self._core.conversation.disconnected(rule, now))
+        return "planned" if planned else rule.cause
 
     async def _wait_for_next_attempt(self, outage: _Outage) -> None:
         outage.attempts += 1
@@ -234,7 +235,7 @@ class Reconnector:
         if self._core.watch:
             self._core.watch.tell(
                 "connected",
-                connection=self._core.connections,
+                connection=self._core.dials,
                 resumed=handle is not None,
                 time=now,
             )
@@ -243,6 +244,7 @@ class Reconnector:
             return
         outbox = conversation.delivery.outbox
         tally = conversation.delivery.take_tally()
+        self._core.meter.reconnects[outage.cause] += 1
         self._core.meter.gap(now - outage.since)
         self._core.meter.replayed += tally.replayed
         if tally.unknown:
@@ -287,8 +289,7 @@ class Reconnector:
             return await self._core.ends.receive(), spare
         except trio.Cancelled:
             # Nobody will look at its end any more.
-            code = 1000 if self._core.closing else 1006
-            self._tell_disconnected(Close("client", code), self._core.connections)
+            self._tell_disconnected(Close("client", 1000 if line.connection.polite else 1006))
             raise
         finally:
             self._core.abandon()
@@ -314,20 +315,22 @@ class Reconnector:
         self._core.meter.round_trip = seconds
 
     def _tell_dialling(self, setup: wire.LiveClientSetup, *, resumes: bool) -> None:
+        self._core.dials += 1
         if self._core.watch:
             self._core.watch.tell(
                 "dialling",
+                connection=self._core.dials,
                 model=setup.model or "",
                 path=self._config.endpoint.target().resource.partition("?")[0],
                 resumes=resumes,
                 time=trio.current_time(),
             )
 
-    def _tell_disconnected(self, close: Close, connection: int) -> None:
+    def _tell_disconnected(self, close: Close) -> None:
         if self._core.watch:
             self._core.watch.tell(
                 "disconnected",
-                connection=connection,
+                connection=self._core.dials,
                 by=close.by,
                 code=close.code,
                 reason=close.reason,

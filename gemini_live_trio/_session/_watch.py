@@ -21,7 +21,7 @@ class Watch:
 
     def __init__(self, observers: Sequence[SessionObserver]) -> None:
         self._observers = list(observers)
-        self._blamed: set[int] = set()
+        self._blamed: list[SessionObserver] = []
         self.errors: int = 0
 
     def __bool__(self) -> bool:
@@ -29,21 +29,26 @@ class Watch:
 
     def add(self, observer: SessionObserver) -> None:
         """Tell one more from now on."""
-        self._observers.append(observer)
+        self._observers = [*self._observers, observer]
 
     def remove(self, observer: SessionObserver) -> None:
-        """Tell it nothing more."""
-        self._observers = [other for other in self._observers if other is not observer]
+        """Undo one ``add``."""
+        self._observers = self._observers.copy()
+        for place in reversed(range(len(self._observers))):
+            if self._observers[place] is observer:
+                del self._observers[place]
+                break
+        self._blamed = [other for other in self._blamed if other is not observer]
 
     def tell(self, method: str, /, *args: object, **details: object) -> None:
         """Call a method of every observer; what they raise is logged once each."""
-        for observer in tuple(self._observers):
+        for observer in self._observers:
             try:
                 getattr(observer, method)(*args, **details)
             except Exception:  # noqa: BLE001 - not ours to judge, and no reason to end a session
                 self.errors += 1
-                if id(observer) not in self._blamed:
-                    self._blamed.add(id(observer))
+                if not any(other is observer for other in self._blamed):
+                    self._blamed.append(observer)
                     _log.exception(
                         "%s.%s raised; the session goes on, and further exceptions of this "
                         "observer are only counted",

@@ -46,7 +46,8 @@ class WireLog(SessionObserver):
         self, *, connection: int, by: str, code: int, reason: str, time: float
     ) -> None:
         """Log it."""
-        _log.debug("%d ended by the %s: %d %s", connection, by, code, reason)
+        shown = self._redactor.text(reason)
+        _log.debug("%d ended by the %s: %d %s", connection, by, code, shown)
 
     def _write(self, direction: str, frame: str | bytes, connection: int) -> None:
         shown = self._redactor.excerpt(frame, MOST_CHARACTERS)

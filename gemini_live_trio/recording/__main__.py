@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -12,8 +13,10 @@ from typing import Any, Final
 from ..errors import RecordingError
 from . import Ended, Frame, Happening, Incomplete, Lost, Opened, Recording, diff, read_recording
 from ._diff import comparable
+from ._shown import shown
 
 WIDTH: Final = 160
+LONGEST: Final = 300
 SAME, DIFFERENT, TROUBLE = 0, 1, 2
 
 
@@ -44,7 +47,8 @@ def _shown(value: Any) -> Any:
         return value
     if set(value) == {"$media"} and isinstance(marker := value["$media"], dict):
         unit = "bytes" if "bytes" in marker else "characters"
-        return f"({marker.get(unit, 0):,} {unit})"
+        count = marker.get(unit)
+        return f"({count:,} {unit})" if isinstance(count, int) else "(media)"
     return {key: _shown(item) for key, item in value.items()}
 
 
@@ -67,13 +71,15 @@ def _line(happening: Happening, recording: Recording) -> str:
 
 def _show(recording: Recording, connection: int | None) -> Iterator[str]:
     header = recording.header
-    yield f"begun {header.begun.isoformat()} by {header.by}; media: {header.media}"
+    begun = f"begun {header.begun.isoformat()} by {header.by}; media: {header.media}"
+    yield shown(begun, LONGEST)
     for happening in recording:
         number = getattr(happening, "connection", None)
         if connection in (None, number):
             time = getattr(happening, "time", None)
             clock = "" if time is None else f"{time:.3f}"
-            yield f"{clock:>10} {number or '-':>3} {_line(happening, recording)}"
+            line = f"{clock:>10} {number or '-':>3} {_line(happening, recording)}"
+            yield shown(line, LONGEST)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -90,6 +96,8 @@ def _run(options: argparse.Namespace) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; returns the exit status."""
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what the terminal has no letters for
     try:
         status = _run(options)
         sys.stdout.flush()

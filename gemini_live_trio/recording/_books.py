@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .. import wire
 from ..capabilities import capability_of
 from ..events import Speaker
@@ -17,18 +19,24 @@ def transcript_of(recording: Recording) -> Transcript:
     """Write down again what was said in a recording, with the recording's times.
 
     It differs from ``session.transcript`` in what only the session knew: what a player had played,
-    and which messages were sent twice.
+    and which messages were sent twice; and it has what was sent with ``send_raw``.
 
     Raises:
       RecordingError: the file can't be read.
     """
     transcript = Transcript()
     now = 0.0
+    seed: list[wire.Content] = []
     for happening in recording:
         if isinstance(happening, Frame):
             now = happening.time
             if happening.sender == "client":
-                _take_client(transcript, happening)
+                if _is_fresh(happening):
+                    seed = transcript.contents()
+                elif seed and _tells(happening, seed):
+                    seed = []  # said before, and told again to a service that had forgotten it
+                else:
+                    _take_client(transcript, happening)
             for event in happening.events:
                 transcript.feed(event, now)
         elif isinstance(happening, Ended):
@@ -51,9 +59,43 @@ def usage_of(recording: Recording) -> Usage:
             if ledger is None:
                 ledger = UsageLedger(capability_of(_model(happening)).usage)
                 ledger.connected()
+            if _asks(happening):
+                ledger.asked()
             for event in happening.events:
                 ledger.feed(event)
     return Usage() if ledger is None else ledger.usage
+
+
+def _asks(frame: Frame) -> bool:
+    """Whether a frame is the client's and will be answered."""
+    message = frame.message
+    if not isinstance(message, wire.LiveClientMessage):
+        return False
+    typed = message.realtime_input is not None and bool(message.realtime_input.text)
+    content = message.client_content
+    return typed or (content is not None and bool(content.turn_complete))
+
+
+def _is_fresh(frame: Frame) -> bool:
+    """Whether a frame is the setup of a conversation that the service doesn't have."""
+    message = frame.message
+    if not isinstance(message, wire.LiveClientMessage) or message.setup is None:
+        return False
+    resumption = message.setup.session_resumption
+    return resumption is None or not resumption.handle
+
+
+def _tells(frame: Frame, seed: Sequence[wire.Content]) -> bool:
+    message = frame.message
+    if not isinstance(message, wire.LiveClientMessage) or message.client_content is None:
+        return False
+    return _texts(message.client_content.turns) == _texts(seed)
+
+
+def _texts(turns: Sequence[wire.Content]) -> list[tuple[str, str]]:
+    return [
+        (turn.role or "user", "".join(part.text or "" for part in turn.parts)) for turn in turns
+    ]
 
 
 def _model(frame: Frame) -> str:

@@ -31,7 +31,8 @@ import pybase64
 
 from .. import codec, events, wire
 from ..errors import DecodeError
-from ._redact import MediaMode, Redactor, parse, restore
+from ._redact import MediaMode, Redactor, check_marker, check_markers, parse, restore
+from ._shown import shown
 
 __all__ = [
     "VERSION",
@@ -54,6 +55,10 @@ __all__ = [
 VERSION: Final = 1
 LONGEST_RAW: Final = 4_096
 """Bytes of a frame that isn't JSON which are written where media are left out."""
+LONGEST: Final = 1e9
+"""Seconds that a recording may last."""
+_LARGEST: Final = 2**53
+_LARGEST_CODE: Final = 2**16 - 1
 
 Sender: TypeAlias = Literal["client", "server"]
 Ender: TypeAlias = Literal["client", "server", "nobody"]
@@ -236,8 +241,9 @@ def _raw(frame: str | bytes, redactor: Redactor) -> Any:
         return redactor.text(frame)
     if redactor.media == "hash" and len(frame) > LONGEST_RAW:
         return redactor.medium(pybase64.b64encode_as_string(frame))
-    clean = redactor.text(frame.decode("latin-1")).encode("latin-1")
-    return pybase64.b64encode_as_string(clean)
+    clean = redactor.text(frame.decode(errors="surrogateescape"))
+    frame = clean.encode(errors="surrogateescape")
+    return pybase64.b64encode_as_string(frame)
 
 
 def read_header(value: Any) -> Header:
@@ -250,11 +256,15 @@ def read_header(value: Any) -> Header:
         raise ValueError("the first line of a recording names its format; this is another file")
     version = value["gemini_live_recording"]
     if version != VERSION:
-        raise ValueError(f"this release reads format {VERSION}, and the file has {version!r}")
+        raise ValueError(f"this release reads format {VERSION}, and the file has {version!r:.40}")
     media = value.get("media")
     if media != "whole" and media != "hash":
         raise ValueError(f"expected media to be whole or hash, found {media!r:.40}")
-    return Header(datetime.fromisoformat(_text(value, "begun")), _text(value, "by"), media)
+    try:
+        begun = datetime.fromisoformat(_text(value, "begun"))
+    except ValueError as error:
+        raise ValueError(shown(str(error))) from None
+    return Header(begun, _text(value, "by"), media)
 
 
 def read_happening(value: Any, line: int) -> Happening | None:
@@ -266,7 +276,7 @@ def read_happening(value: Any, line: int) -> Happening | None:
     if not isinstance(value, Mapping):
         raise ValueError("expected a JSON object")
     time = value.get("t")
-    if isinstance(time, bool) or not isinstance(time, int | float) or time < 0:
+    if isinstance(time, bool) or not isinstance(time, int | float) or not 0 <= time <= LONGEST:
         raise ValueError(f"expected t in seconds, found {time!r:.40}")
     if "lost" in value:
         return Lost(time, _integer(value, "lost"), line)
@@ -284,9 +294,7 @@ def read_happening(value: Any, line: int) -> Happening | None:
             value.get("raw"),
             line,
         )
-        if frame.json is None and not isinstance(frame.raw, str | dict):
-            raise ValueError("a frame with neither json nor raw")
-        _ = frame.payload  # so that what can't be sent again is found here
+        _check_frame(frame)
         return frame
     if "opened" in value:
         backend = value.get("backend", "")
@@ -298,8 +306,21 @@ def read_happening(value: Any, line: int) -> Happening | None:
         if by not in ("client", "server", "nobody"):
             raise ValueError(f"ended by {by!r:.40}")
         reason = _text(value, "reason")
-        return Ended(time, _integer(value, "connection"), by, _integer(value, "code"), reason, line)
+        code = _integer(value, "code", _LARGEST_CODE)
+        return Ended(time, _integer(value, "connection"), by, code, reason, line)
     return None
+
+
+def _check_frame(frame: Frame) -> None:
+    """See that a frame could be sent again, without making what would be sent."""
+    if frame.json is not None:
+        check_markers(frame.json)
+    elif frame.raw is None:
+        raise ValueError("a frame with neither json nor raw")
+    elif not isinstance(frame.raw, str):
+        check_marker(frame.raw, binary=frame.opcode == "binary")
+    elif frame.opcode == "binary":
+        _binary(frame.raw)
 
 
 def _text(value: Mapping[str, Any], name: str) -> str:
@@ -309,8 +330,8 @@ def _text(value: Mapping[str, Any], name: str) -> str:
     return found
 
 
-def _integer(value: Mapping[str, Any], name: str) -> int:
+def _integer(value: Mapping[str, Any], name: str, most: int = _LARGEST) -> int:
     found = value.get(name)
-    if isinstance(found, bool) or not isinstance(found, int):
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found <= most:
         raise ValueError(f"expected {name} to be a whole number, found {found!r:.40}")
     return found

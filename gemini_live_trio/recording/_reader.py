@@ -86,9 +86,15 @@ class Recording:
         Raises:
           RecordingError: at a line that can't be read.
         """
-        return [
-            place for place, happening in self._read(self._body) if isinstance(happening, Opened)
-        ]
+        return [place for place, happening in self.places() if isinstance(happening, Opened)]
+
+    def places(self) -> Iterator[tuple[Place, Happening]]:
+        """Read it from the beginning, with the place of each line.
+
+        Raises:
+          RecordingError: at a line that can't be read.
+        """
+        return self._read(self._body)
 
     def read_from(self, place: Place) -> Iterator[Happening]:
         """Read on from a place that ``openings`` told."""
@@ -144,6 +150,8 @@ _CUT: Final = object()
 
 
 def _open(path: Path) -> BinaryIO:
+    if path.is_fifo():
+        raise RecordingError(f"{path} is a pipe; name a file.")
     try:
         return path.open("rb")
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import trio
 
+from .. import codec, wire
 from ..observers import SessionObserver
 from ._format import Ender
 from ._redact import MediaMode
@@ -26,7 +27,7 @@ class SessionRecorder(SessionObserver):
     too, and it can be replayed.
 
     Args:
-      writer: Where to.
+      writer: Where to. Its ``secrets`` should hold the credentials in use.
     """
 
     def __init__(self, writer: RecordingWriter) -> None:
@@ -34,7 +35,9 @@ class SessionRecorder(SessionObserver):
         self._opened = 0
         self._path = ""
 
-    def dialling(self, *, model: str, path: str, resumes: bool, time: float) -> None:
+    def dialling(
+        self, *, connection: int, model: str, path: str, resumes: bool, time: float
+    ) -> None:
         """Note where to."""
         self._path = path
 
@@ -62,18 +65,25 @@ class SessionRecorder(SessionObserver):
             self._writer.opened(connection, self._path)
 
 
-class _Observable(Protocol):
+class _Recordable(Protocol):
+    @property
+    def setup(self) -> wire.LiveClientSetup: ...
+    @property
+    def connection(self) -> int: ...
+    @property
+    def secrets(self) -> tuple[str, ...]: ...
     def observe(self, observer: SessionObserver, /) -> AbstractContextManager[None]: ...
 
 
 @asynccontextmanager
 async def record(
-    session: _Observable, path: str | os.PathLike[str], *, media: MediaMode = "hash"
+    session: _Recordable, path: str | os.PathLike[str], *, media: MediaMode = "hash"
 ) -> AsyncIterator[RecordingWriter]:
     """Record what a session sends and receives, from here to the end of the block.
 
-    The disk never holds up the session: what can't be written is counted (``writer.lost``) and told
-    once, in the log.
+    The recording begins with the session's setup and ``setupComplete``, as if they had just been
+    exchanged, so that it can be replayed. The disk never holds up the session: what can't be
+    written is counted (``writer.lost``) and told once, in the log.
 
     Args:
       session: A session that is open.
@@ -86,10 +96,16 @@ async def record(
     Cancellation: at any time; what waits is still written, for 5 s at most.
     """
     clock = trio.lowlevel.current_clock().current_time  # it works in the writer's thread too
-    writer = RecordingWriter(path, by=WRITER, media=media, clock=clock)
+    writer = RecordingWriter(path, by=WRITER, media=media, secrets=session.secrets, clock=clock)
+    recorder = SessionRecorder(writer)
+    setup = codec.encode(wire.LiveClientMessage(setup=session.setup))
+    complete = wire.LiveServerMessage(setup_complete=wire.LiveServerSetupComplete())
+    recorder.frame_sent(setup, connection=session.connection, time=clock())
+    recorder.frame_received(
+        codec.encode_server(complete), connection=session.connection, time=clock()
+    )
     try:
-        with session.observe(SessionRecorder(writer)):
+        with session.observe(recorder):
             yield writer
     finally:
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(writer.close)
+        await writer.aclose()

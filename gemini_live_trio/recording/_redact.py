@@ -3,8 +3,9 @@
 This is the one place that decides it, for recordings, reports and logs. Three things happen to a
 frame's JSON:
 
-* A value whose name says that it is a credential, everything under ``headers``, and whatever in a
-  text looks like a key or a token, becomes ``[redacted]``.
+* Under a name that says credential, and under ``headers``, every text and number becomes
+  ``[redacted]``, however deep; so does whatever in another text, or in a name, looks like a key or
+  a token, and each secret that was told, as it is or with JSON's escapes.
 * A session handle becomes ``handle-`` and 16 hexadecimal digits of its SHA-256. Whoever has the
   handle may take up the conversation, so it is a credential of a sort; but the same handle always
   gets the same name, so that a replay still knows which session a later setup asks for.
@@ -27,13 +28,23 @@ import attrs
 import orjson
 import pybase64
 
-__all__ = ["DEPTH_LIMIT", "MediaMode", "Redactor", "parse", "restore"]
+__all__ = [
+    "DEPTH_LIMIT",
+    "MediaMode",
+    "Redactor",
+    "check_marker",
+    "check_markers",
+    "parse",
+    "restore",
+]
 
 MediaMode: TypeAlias = Literal["whole", "hash"]
 
 DEPTH_LIMIT: Final = 200
 """Levels of JSON; what the codec reads is no deeper."""
 REDACTED: Final = "[redacted]"
+MOST_LEFT_OUT: Final = 2**26
+"""Bytes of media that may have been left out of one frame; the longest frame is no longer."""
 
 _MARKER: Final = re.compile(r"\$+media")
 _PSEUDONYM: Final = re.compile(r"handle-[0-9a-f]{16}")
@@ -57,6 +68,7 @@ _CREDENTIALS: Final = frozenset(
     }
 )
 """Names of values, in lower case without their separators."""
+_SECRET_NAMES: Final = _CREDENTIALS | {"headers"}
 _RESUMPTION: Final = frozenset({"sessionresumption", "sessionresumptionupdate"})
 _HANDLES: Final = frozenset({"handle", "newhandle"})
 _BLOBS: Final = frozenset({"audio", "video", "inlinedata", "mediachunks"})
@@ -113,6 +125,24 @@ def _given(secrets: Iterable[str]) -> tuple[str, ...]:
     return tuple(secret for secret in secrets if secret)
 
 
+def _escaped(redactor: Redactor) -> tuple[re.Pattern[str], ...]:
+    """Patterns that find the secrets in JSON text, and in JSON text within a text of JSON.
+
+    Which characters are escaped, and how, is up to who wrote it.
+    """
+    return tuple(re.compile("".join(map(_spellings, secret))) for secret in redactor.secrets)
+
+
+def _spellings(letter: str) -> str:
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    codes = "".join(
+        rf"\\{{1,8}}u(?i:{units[start : start + 4]})" for start in range(0, len(units), 4)
+    )
+    short = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}.get(letter)
+    named = "" if short is None else rf"|\\{{1,8}}{short}"
+    return rf"(?:\\{{0,8}}{re.escape(letter)}|{codes}{named})"
+
+
 @attrs.frozen
 class Redactor:
     """Takes out of frames and texts what must not be written down.
@@ -124,18 +154,28 @@ class Redactor:
 
     media: MediaMode = "hash"
     secrets: tuple[str, ...] = attrs.field(default=(), converter=_given, repr=False)
+    _escaped: tuple[re.Pattern[str], ...] = attrs.field(
+        default=attrs.Factory(_escaped, takes_self=True), init=False, repr=False, eq=False
+    )
 
     def text(self, text: str) -> str:
         """Take credentials out of a text that isn't JSON."""
         for secret in self.secrets:
             text = text.replace(secret, REDACTED)
+        if "\\" in text:
+            for pattern in self._escaped:
+                text = pattern.sub(REDACTED, text)
         if any(hint in text for hint in _HINTS):
             text = _LOOKS_SECRET.sub(REDACTED, text)
         return text
 
     def tree(self, tree: Any) -> Any:
         """Take credentials, and media where so chosen, out of a frame's JSON; returns a copy."""
-        return self._walk(tree, "", "")
+        return self._walk(tree, "", "", recorded=False)
+
+    def recorded(self, tree: Any) -> Any:
+        """The same for JSON as it stands in a recording, whose markers stay as they are."""
+        return self._walk(tree, "", "", recorded=True)
 
     def excerpt(self, frame: str | bytes, most: int = 300) -> str:
         """The beginning of a frame, for a person: without credentials and media."""
@@ -149,19 +189,21 @@ class Redactor:
             text = self.text(frame[: 2 * most])
         return text if len(text) <= most else f"{text[: most - 3]}..."
 
-    def _walk(self, value: Any, name: str, parent: str) -> Any:
+    def _walk(self, value: Any, name: str, parent: str, *, recorded: bool) -> Any:
+        if name in _SECRET_NAMES:
+            return self._blot(value, recorded=recorded)
         if isinstance(value, str):
-            if name in _CREDENTIALS or parent == "headers":
-                return REDACTED
             if name in _HANDLES and parent in _RESUMPTION:
                 return _pseudonym(value)
             if name in _MEDIA:
                 return self.medium(value)
             return self.text(value)
         if isinstance(value, list):
-            return [self._walk(item, name, parent) for item in value]
+            return [self._walk(item, name, parent, recorded=recorded) for item in value]
         if not isinstance(value, dict):
-            return REDACTED if name in _CREDENTIALS and value is not None else value
+            return value
+        if recorded and set(value) == {"$media"}:
+            return value
         copy: dict[str, Any] = {}
         blob = isinstance(value.get("data"), str) and (
             "mimeType" in value or "mime_type" in value or name in _BLOBS
@@ -170,10 +212,31 @@ class Redactor:
             if blob and key == "data":
                 copy[key] = self.medium(item)
             else:
-                copy[key] = self._walk(item, _plain(key), name)
-        if len(copy) == 1 and _MARKER.fullmatch(next(iter(copy))):
-            return {f"${key}": item for key, item in copy.items()}
-        return copy
+                clean = self._name(key, copy)
+                copy[clean] = self._walk(item, _plain(key), name, recorded=recorded)
+        return copy if recorded else _marked(copy)
+
+    def _blot(self, value: Any, *, recorded: bool) -> Any:
+        """Blot out a subtree; its form stays, so that what it belongs to can still be read."""
+        if isinstance(value, list):
+            return [self._blot(item, recorded=recorded) for item in value]
+        if not isinstance(value, dict):
+            return value if value is None or isinstance(value, bool) else REDACTED
+        copy: dict[str, Any] = {}
+        for key, item in value.items():
+            copy[self._name(key, copy)] = self._blot(item, recorded=recorded)
+        return copy if recorded else _marked(copy)
+
+    def _name(self, name: str, taken: Mapping[str, Any]) -> str:
+        """A name without credentials in it, and not one that stands there already."""
+        clean = self.text(name)
+        if clean == name:
+            return name
+        number, found = 1, clean
+        while found in taken:
+            number += 1
+            found = f"{clean} {number}"
+        return found
 
     def medium(self, text: str) -> Any:
         """Base64 as it is, or the marker in its place."""
@@ -184,6 +247,13 @@ class Redactor:
             digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
             return {"$media": {"sha256": digest, "characters": len(text)}}
         return {"$media": {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}}
+
+
+def _marked(copy: dict[str, Any]) -> dict[str, Any]:
+    """Put a ``$`` before the name of an object that could be mistaken for a marker."""
+    if len(copy) == 1 and _MARKER.fullmatch(next(iter(copy))):
+        return {f"${key}": item for key, item in copy.items()}
+    return copy
 
 
 def _pseudonym(handle: str) -> str:
@@ -212,29 +282,67 @@ def restore(value: Any) -> Any:
     """Put zeros of the same length where media were left out; the rest as it came.
 
     Raises:
-      ValueError: a marker doesn't say how long.
+      ValueError: as ``check_markers``.
     """
+    check_markers(value)
+    return _restored(value)
+
+
+def check_markers(tree: Any) -> None:
+    """See that what was left out of a frame could have been in it.
+
+    Raises:
+      ValueError: a marker doesn't say how long, or together they say too much.
+    """
+    if _left_out(tree) > MOST_LEFT_OUT:
+        raise ValueError(f"its $media markers stand for more than {MOST_LEFT_OUT:,} bytes")
+
+
+def check_marker(value: Any, *, binary: bool) -> None:
+    """See that a value is one marker, as it stands for a whole frame that isn't JSON.
+
+    Raises:
+      ValueError: it is something else.
+    """
+    if not isinstance(value, Mapping) or set(value) != {"$media"}:
+        raise ValueError("raw should be a text or a $media marker")
+    check_markers(value)
+    if binary and "bytes" not in value["$media"]:
+        raise ValueError("the $media marker of a binary frame tells its bytes")
+
+
+def _left_out(value: Any) -> int:
     if isinstance(value, list):
-        return [restore(item) for item in value]
+        return sum(map(_left_out, value))
+    if not isinstance(value, dict):
+        return 0
+    if len(value) == 1 and "$media" in value:
+        return _length_of(value["$media"])
+    return sum(map(_left_out, value.values()))
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_restored(item) for item in value]
     if not isinstance(value, dict):
         return value
     if len(value) == 1 and _MARKER.fullmatch(only := next(iter(value))):
         if only != "$media":
-            return {only[1:]: restore(value[only])}
+            return {only[1:]: _restored(value[only])}
         return _silence(value[only])
-    return {key: restore(item) for key, item in value.items()}
+    return {key: _restored(item) for key, item in value.items()}
 
 
 def _silence(marker: Mapping[str, Any]) -> str:
     length = _length_of(marker)
-    if "characters" in marker:
-        return "A" * length
-    return pybase64.b64encode_as_string(bytes(length))
+    if "bytes" in marker:
+        return pybase64.b64encode_as_string(bytes(length))
+    return "A" * length
 
 
 def _length_of(marker: object) -> int:
     if isinstance(marker, Mapping):
         length = marker.get("bytes", marker.get("characters"))
-        if isinstance(length, int) and 0 <= length <= 2**26:
+        if isinstance(length, int) and not isinstance(length, bool) and length >= 0:
             return length
     raise ValueError("a $media marker without a length")

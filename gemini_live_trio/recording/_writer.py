@@ -21,6 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self, TypeAlias
 
+import trio
+
 from ..errors import RecordingError
 from ._format import VERSION, Ender, Sender, dump, frame_fields
 from ._redact import MediaMode, Redactor
@@ -33,6 +35,8 @@ MOST_WAITING: Final = 32 * 2**20
 STEP_BYTES: Final = 65_536
 STEP_SECONDS: Final = 0.5
 CLOSE_TIMEOUT: Final = 5.0
+_GLANCE: Final = 0.001
+"""Seconds that an event loop waits for the disk before it goes round once."""
 _OVERHEAD: Final = 200
 
 _Item: TypeAlias = tuple[dict[str, Any], str | bytes | None, int]
@@ -137,13 +141,38 @@ class RecordingWriter:
 
     def close(self) -> None:
         """Write what waits, and close the file; waits for the disk, for 5 s at most."""
+        if self._finish():
+            self._thread.join(CLOSE_TIMEOUT)
+            self._conclude()
+
+    async def aclose(self) -> None:
+        """Do as ``close``, without holding up Trio's event loop.
+
+        A virtual clock stands still meanwhile.
+
+        Cancellation: at any time; what waits is still written, for 5 s at most.
+        """
+        if self._finish():
+            # In a thread of Trio's, a clock that jumps when all is idle would run on.
+            with trio.CancelScope(shield=True):
+                give_up = time.monotonic() + CLOSE_TIMEOUT
+                while self._thread.is_alive() and time.monotonic() < give_up:
+                    self._thread.join(_GLANCE)
+                    await trio.lowlevel.checkpoint()
+            self._conclude()
+        await trio.lowlevel.checkpoint()
+
+    def _finish(self) -> bool:
+        """Let the thread come to its end; tell whether it is to be waited for."""
         if self._closed:
-            return
+            return False
         self._tell_of_lost()
         self._put({"complete": True})
         self._closed = True
         self._queue.put(None)
-        self._thread.join(CLOSE_TIMEOUT)
+        return True
+
+    def _conclude(self) -> None:
         if self._thread.is_alive():
             self._fail(f"the disk took nothing for {CLOSE_TIMEOUT:g} s")
         if self.lost:
@@ -201,8 +230,8 @@ class RecordingWriter:
                 if frame is not None:
                     fields.update(frame_fields(frame, self._redactor))
                     frames += 1
-                elif "reason" in fields:
-                    fields["reason"] = self._redactor.text(fields["reason"])
+                for name in {"opened", "reason"} & fields.keys():
+                    fields[name] = self._redactor.text(fields[name])
                 lines.append(dump(fields) + b"\n")
                 size += len(lines[-1])
             if lines and (item is None or size >= STEP_BYTES):

@@ -140,6 +140,23 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _serve(options: argparse.Namespace, api_key: str | None) -> None:
+    served: list[Simulator] = []
+    try:
+        await _serve_until_told(options, api_key, served)
+    except BaseException:
+        for simulator in served:  # how it ended is the more important news
+            try:
+                _report(simulator, options)
+            except ValueError as error:
+                print(error, file=sys.stderr)  # noqa: T201
+        raise
+    for simulator in served:
+        _report(simulator, options)
+
+
+async def _serve_until_told(
+    options: argparse.Namespace, api_key: str | None, served: list[Simulator]
+) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with open_simulator(
             host=options.host,
@@ -160,12 +177,12 @@ async def _serve(options: argparse.Namespace, api_key: str | None) -> None:
             script=options.script,
             commands=options.commands,
         ) as simulator:
+            served.append(simulator)
             line = {"url": simulator.url}
             if simulator.ca_certificate is not None:
                 line["ca_certificate"] = str(simulator.ca_certificate)
             _announce(line)
             await anext(signals)
-    _report(simulator, options)
 
 
 def _report(simulator: Simulator, options: argparse.Namespace) -> None:
@@ -190,6 +207,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not 0 <= options.port < 65_536:
         parser.error("a port is 0 to 65535")
+    if not options.replay_speed > 0:
+        parser.error("--replay-speed is more than 0")
+    if options.report_json and not Path(options.report_json).absolute().parent.is_dir():
+        parser.error(f"there is no folder for --report-json {options.report_json}")
     api_key = None
     if options.api_key_env is not None:
         api_key = os.environ.get(options.api_key_env)

@@ -17,12 +17,14 @@ import attrs
 import trio
 
 from .. import wire
+from ._checks._arguments import check_code, check_count, check_seconds, check_speed, check_status
 from ._hub import (
     EmptyResume,
     Hub,
     SetupAnswer,
     SetupDelay,
     SetupDrop,
+    SetupFault,
     SetupRefusal,
     SetupSilence,
     UpgradeFault,
@@ -47,7 +49,7 @@ TOO_OLD: Final = "Deadline expired before operation could complete."
 NOTICED_AFTER: Final = 480.0
 """Seconds until the service gives up a connection whose other end is gone; measured."""
 LARGE: Final = 15 * 2**20
-_NEVER_SENT: Final = frozenset({1004, 1005, 1006, 1015})
+MOST_LARGE: Final = 64 * 2**20
 _NOT_NOW: Final = wire.LiveServerSessionResumptionUpdate()
 _UNKNOWN: Final[Mapping[str, Mapping[str, Any]]] = {
     "message": {"somethingNew": {"number": 1}},
@@ -89,7 +91,13 @@ class ConnectionActions(abc.ABC):
         await self.send(functools.reduce(_joined, messages, wire.LiveServerMessage()))
 
     async def send_large(self, size: int = LARGE) -> None:
-        """Send one piece of audio in a frame of about ``size`` bytes, 15 MiB by default."""
+        """Send one piece of audio in a frame of about ``size`` bytes, 15 MiB by default.
+
+        Raises:
+          ValueError: ``size`` is negative, or more than 64 MiB.
+        """
+        if not 0 <= size <= MOST_LARGE:
+            raise ValueError(f"a large message has at most {MOST_LARGE:,} bytes, not {size:,}")
         silence = bytes(size // 4 * 3 // 2 * 2)
         turn = wire.Content(parts=[audio_part(silence)], role="model")
         await self.send(content(model_turn=turn))
@@ -270,18 +278,24 @@ class ConnectionActions(abc.ABC):
     ) -> None:
         """Tell the client to leave.
 
+        Its time counts from the call, even if it can't be told because it doesn't read.
+
         Args:
           time_left: Seconds it has; ``None`` leaves ``timeLeft`` out, and nothing follows.
           abort: Whether a client that is still there after them is closed with 1008, as the
             service does.
           silent: Whether nothing more of the conversation is sent on this connection.
+
+        Raises:
+          ValueError: ``time_left`` is no time.
         """
+        check_seconds(time_left, "time_left")
         end = self._end()
+        if abort and time_left is not None:
+            end._later(time_left, self._close_for, 1008, GO_AWAY_IGNORED, "goAway was ignored")
         notice = wire.LiveServerGoAway(time_left=time_left)
         await self.send(wire.LiveServerMessage(go_away=notice))
         end._silent = end._silent or silent
-        if abort and time_left is not None:
-            end._later(time_left, self._close_for, 1008, GO_AWAY_IGNORED, "goAway was ignored")
 
     async def close(self, code: int = 1000, reason: str = "", *, hold_open: bool = False) -> None:
         """End the connection with a close frame; the reason is cut at 123 bytes.
@@ -302,9 +316,10 @@ class ConnectionActions(abc.ABC):
         """Close the connection without a warning, so many seconds after its setup.
 
         Raises:
-          ValueError: no close frame can carry this code.
+          ValueError: no close frame can carry this code, or that is no time.
         """
         check_code(code)
+        check_seconds(seconds, "its age")
         end = self._end()
         left = end._began + seconds - trio.current_time()
         end._later(max(0.0, left), self._close_for, code, reason, f"{seconds:g} s old")
@@ -324,7 +339,11 @@ class ConnectionActions(abc.ABC):
 
         Args:
           noticed_after: Seconds until it does; ``None`` for never.
+
+        Raises:
+          ValueError: that is no time.
         """
+        check_seconds(noticed_after, "noticed_after")
         end = self._end()
         if end.ending is None:
             end._socket.stream.vanish()
@@ -349,6 +368,9 @@ class ConnectionActions(abc.ABC):
 
         Args:
           seconds: For how long; ``None``: until ``thaw``.
+
+        Raises:
+          ValueError: that is no time.
         """
         self._hold(seconds, writing=True)
 
@@ -359,6 +381,9 @@ class ConnectionActions(abc.ABC):
 
         Args:
           seconds: For how long; ``None``: until ``thaw``.
+
+        Raises:
+          ValueError: that is no time.
         """
         self._hold(seconds, writing=False)
 
@@ -367,6 +392,7 @@ class ConnectionActions(abc.ABC):
         self._end()._socket.stream.thaw()
 
     def _hold(self, seconds: float | None, *, writing: bool) -> None:
+        check_seconds(seconds, "how long")
         end = self._end()
         end._socket.stream.freeze(writing=writing)
         if seconds is not None:
@@ -378,12 +404,17 @@ class ConnectionActions(abc.ABC):
         Raises:
           ValueError: that is no speed.
         """
-        if bytes_per_second is not None and not bytes_per_second > 0:
-            raise ValueError(f"{bytes_per_second:g} bytes a second is no speed")
+        if bytes_per_second is not None:
+            check_speed(bytes_per_second)
         self._end()._socket.stream.read_rate = bytes_per_second
 
     def delay_pongs(self, seconds: float) -> None:
-        """Answer pings late from now on; 0: at once again."""
+        """Answer pings late from now on; 0: at once again.
+
+        Raises:
+          ValueError: that is no time.
+        """
+        check_seconds(seconds, "how late a pong is")
         self._end()._socket.stream.pong_delay = seconds
 
     def use_frames(self, kind: Literal["binary", "text"]) -> None:
@@ -398,6 +429,8 @@ class ConnectionActions(abc.ABC):
 
     def fragment(self, size: int | None) -> None:
         """Send every message in fragments of this many bytes from now on; ``None``: whole.
+
+        A message that would have more than 10,000 of them gets larger ones.
 
         Raises:
           ValueError: a fragment has at least one byte.
@@ -433,11 +466,18 @@ class ServiceActions:
           status: The HTTP status.
           body: What it says; by default a JSON error as the service writes it.
           times: How many.
+
+        Raises:
+          ValueError: no request can be refused with this status, or ``times`` isn't from 1 to
+            1,000,000, as everywhere here.
         """
+        check_status(status)
+        check_count(times, "times")
         self._hub.upgrade_faults.extend([UpgradeFault(status, body)] * times)
 
     def drop_next_upgrade(self, *, times: int = 1) -> None:
         """Read the next upgrade requests, and close TCP without an answer."""
+        check_count(times, "times")
         self._hub.upgrade_faults.extend([UpgradeFault(None)] * times)
 
     # --- Instead of setupComplete ---
@@ -465,11 +505,11 @@ class ServiceActions:
         """
         check_code(code)
         refusal = SetupRefusal(code, reason, only_resumes, for_ever=times is None, when=when)
-        self._hub.setup_faults.extend([refusal] * (1 if times is None else times))
+        self._plan(refusal, 1 if times is None else times)
 
     def empty_next_resume(self, *, times: int = 1) -> None:
         """Take the next handles, but bring nothing back with them: the history is gone."""
-        self._hub.setup_faults.extend([EmptyResume()] * times)
+        self._plan(EmptyResume(), times)
 
     def answer_next_setup(
         self, message: wire.LiveServerMessage, *, then_complete: bool = False, times: int = 1
@@ -481,19 +521,28 @@ class ServiceActions:
           then_complete: Whether ``setupComplete`` follows after all.
           times: How many setups are answered so.
         """
-        self._hub.setup_faults.extend([SetupAnswer(message, then_complete)] * times)
+        self._plan(SetupAnswer(message, then_complete), times)
 
     def drop_next_setup(self, *, times: int = 1) -> None:
         """Read the next setups, and end the connection without a close frame."""
-        self._hub.setup_faults.extend([SetupDrop()] * times)
+        self._plan(SetupDrop(), times)
 
     def ignore_next_setup(self, *, times: int = 1) -> None:
         """Never answer the next setups; the connections stay open."""
-        self._hub.setup_faults.extend([SetupSilence()] * times)
+        self._plan(SetupSilence(), times)
 
     def delay_next_setup(self, seconds: float, *, times: int = 1) -> None:
-        """Answer the next setups late."""
-        self._hub.setup_faults.extend([SetupDelay(seconds)] * times)
+        """Answer the next setups late.
+
+        Raises:
+          ValueError: that is no time.
+        """
+        check_seconds(seconds, "a delay")
+        self._plan(SetupDelay(seconds), times)
+
+    def _plan(self, fault: SetupFault, times: int) -> None:
+        check_count(times, "times")
+        self._hub.setup_faults.extend([fault] * times)
 
     def clear_faults(self) -> None:
         """Forget what was planned for coming upgrades and setups."""
@@ -516,21 +565,20 @@ class ServiceActions:
         self._hub.settings = attrs.evolve(self._hub.settings, resume_lock=value)
 
     async def drop_all(self) -> None:
-        """End every connection without a close frame, those in their handshake too."""
+        """End every connection without a close frame, in its handshake or held open after its end.
+
+        Of one that has vanished the client doesn't learn that either.
+        """
         for connection in tuple(self._hub.connections):
             await connection.drop()
         for stream in tuple(self._hub.streams):
-            await stream.let_go()
+            if not stream.vanished:
+                await stream.let_go()
 
     async def restart(self) -> None:
         """Do what killing the server and starting it again does: all ends, all is forgotten."""
         await self.drop_all()
         self.forget_sessions()
-
-
-def check_code(code: int) -> None:
-    if not 1000 <= code < 5000 or code in _NEVER_SENT:
-        raise ValueError(f"{code} can't stand in a close frame")
 
 
 def _joined(first: Any, second: Any) -> Any:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeAlias
 
 import trio
 
 from .. import codec, wire
 from ._actions import ConnectionActions, ServiceActions
 from ._books._ledger import consumed_from
+from ._books._log import log
 from ._checks._profiles import Profile
 from ._checks._rules import Refused
 from ._door._dialects import Door
@@ -20,10 +21,15 @@ from ._hub import ClientFrame, Hub
 from ._scripts._matching import text_in
 from ._scripts._orders import command_in, read_order
 from ._sessions import Conversation, Session, Turn
+from ._talk._answering import MOST_WAITING
 from ._talk._dialogue import Dialogue
 
 __all__ = ["ServerConnection"]
 
+_Plan: TypeAlias = tuple[float, Callable[..., object], tuple[object, ...]]
+
+_MOST_PRETTY: Final = 2**20
+"""Bytes of a frame that is laid out in lines; a larger one would hold up everybody meanwhile."""
 MOST_COMMAND: Final = 2_000
 """Characters of a command that are read."""
 TRANSPARENT_EVERY: Final = 10
@@ -65,6 +71,8 @@ class ServerConnection(ConnectionActions):
         self._socket = socket
         self._hub = hub
         self._nursery: trio.Nursery | None = None
+        self._planned: list[_Plan] | None = []
+        """What is to be done later, while there is no nursery for it yet."""
         self._over = trio.Event()
         self._silent = False
         self._began = trio.current_time()
@@ -132,7 +140,7 @@ class ServerConnection(ConnectionActions):
         if message.tool_call_cancellation is not None:
             self._dialogue.uncalled(message.tool_call_cancellation)
         frame = codec.encode_server(message)
-        if self._profile.pretty:
+        if self._profile.pretty and len(frame) < _MOST_PRETTY:
             frame = json.dumps(json.loads(frame), indent=2, ensure_ascii=False).encode() + b"\n"
         await self._socket.send(self._framed(frame))
 
@@ -159,12 +167,33 @@ class ServerConnection(ConnectionActions):
             raise ConnectionEnded("the connection ended before it was said")
         return wholly[0]
 
+    def _tell_to_go(self, time_left: float) -> trio.Event:
+        """Send ``goAway`` from a task of its own; the event is set once that was tried."""
+        told = trio.Event()
+
+        async def tell() -> None:
+            try:
+                with suppress(ConnectionEnded):
+                    await self.go_away(time_left)
+            finally:
+                told.set()
+
+        if not self._later(0.0, tell):
+            told.set()
+        return told
+
     # --- Later ---
 
-    def _later(self, seconds: float, action: Callable[..., object], *arguments: object) -> None:
-        """Do something after a while, if the connection is still there."""
+    def _later(self, seconds: float, action: Callable[..., object], *arguments: object) -> bool:
+        """Do something after a while, if the connection is still there; tell if it is now."""
+        plan = (trio.current_time() + seconds, action, arguments)
         if self._nursery is not None:
-            self._nursery.start_soon(_do_later, seconds, action, arguments)
+            self._nursery.start_soon(_carry_out, plan)
+        elif self._planned is not None:
+            self._planned.append(plan)
+        else:
+            return False
+        return True
 
     async def _grow_old(self) -> None:
         limit, lead = self._hub.settings.connection_limit, self._hub.settings.go_away_lead
@@ -179,6 +208,9 @@ class ServerConnection(ConnectionActions):
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
+                planned, self._planned = self._planned or [], None
+                for plan in planned:
+                    nursery.start_soon(_carry_out, plan)
                 nursery.start_soon(self._answer)
                 nursery.start_soon(self._grow_old)
                 try:
@@ -258,20 +290,29 @@ class ServerConnection(ConnectionActions):
         try:
             order = read_order(line)
             with suppress(ConnectionEnded):
-                await order.obey(self, ServiceActions(self._hub))
+                await order.obey(_Typing(self), ServiceActions(self._hub))
             answer = order.answer
         except ValueError as error:
             answer = str(error)
         if self.ending is None:
-            await self._dialogue.say(answer)
+            await self._say_later(answer)
         else:
             self._dialogue.leave_word(answer)
+
+    async def _say_later(self, text: str) -> None:
+        """Queue a turn for a command; the receive loop mustn't wait for it to be said."""
+        if len(self._session.state.waiting) < MOST_WAITING:
+            await self._dialogue.say(_legible(text))
+        else:
+            await trio.lowlevel.checkpoint()
+            log.info("connection %d: too much waits to be said: %r isn't", self.number, text[:80])
 
     # --- What the conversation says ---
 
     async def _converse(self, message: wire.LiveServerMessage) -> None:
         if self._silent:
-            await trio.sleep_forever()  # what isn't said wasn't answered
+            await trio.lowlevel.checkpoint()
+            raise ConnectionEnded("nothing more is said here")  # so it wasn't answered
         await self.send(message)
 
     async def _tell(self, message: wire.LiveServerMessage) -> None:
@@ -308,15 +349,31 @@ class ServerConnection(ConnectionActions):
             one.left(self)
 
 
+class _Typing(ConnectionActions):
+    """A connection as its own commands see it: none of them waits for a turn.
+
+    They are carried out by the receive loop, which would no longer see the client leave.
+    """
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self._connection = connection
+
+    def _end(self) -> ServerConnection:
+        return self._connection
+
+    async def say(self, text: str) -> bool:
+        await self._connection._say_later(text)
+        return True
+
+
 def _legible(text: str) -> str:
     """Without lone surrogates, which JSON can smuggle in but nobody can send."""
     return text.encode(errors="replace").decode()
 
 
-async def _do_later(
-    seconds: float, action: Callable[..., object], arguments: tuple[object, ...]
-) -> None:
-    await trio.sleep(seconds)
+async def _carry_out(plan: _Plan) -> None:
+    due, action, arguments = plan
+    await trio.sleep_until(due)
     outcome = action(*arguments)
     if isinstance(outcome, Awaitable):
         await outcome

@@ -210,8 +210,9 @@ class Hub:
     upgrade_faults: deque[UpgradeFault] = attrs.field(factory=deque)
     setup_faults: deque[SetupFault] = attrs.field(factory=deque)
     streams: set[GatedStream] = attrs.field(factory=set)
-    """Every byte stream that is being served, those in their handshake too."""
+    """Every byte stream that is being served: in its handshake, too, and after its end."""
     accepting: bool = True
+    closed: bool = False
     count: int = 0
     conversations: deque[Conversation] = attrs.field(
         factory=lambda: deque(maxlen=MOST_CONVERSATIONS)
@@ -250,16 +251,27 @@ class Hub:
         return None
 
     def arrived(self, connection: ServerConnection) -> None:
-        """A connection finished its setup."""
-        self.connections.append(connection)
+        """A connection finished its setup, and got its first handle."""
         self._arrivals.append(connection)
         for one in self.audience:
             one.arrived(connection)
         self._waiting.unpark()
 
     async def accept(self) -> ServerConnection:
-        """Wait for the next connection that finished its setup."""
+        """Wait for the next connection that finished its setup.
+
+        Raises:
+          trio.ClosedResourceError: the simulator is closed, and there is none left.
+        """
         await trio.lowlevel.checkpoint()
         while not self._arrivals:
+            if self.closed:
+                raise trio.ClosedResourceError("the simulator is closed")
             await self._waiting.park()
         return self._arrivals.popleft()
+
+    def close(self) -> None:
+        """Let nobody in any more; who waits for somebody to come is told."""
+        self.accepting = False
+        self.closed = True
+        self._waiting.unpark_all()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import aclosing, asynccontextmanager, closing, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import trio
 
 from .. import wire
 from ..recording import Difference, MediaMode, Redactor
 from ._actions import ServiceActions
+from ._books._log import discreet
 from ._books._records import open_recorder, open_replay
+from ._checks._arguments import check_pace, check_seconds
 from ._checks._legality import LegalityBook, LegalityReport
 from ._connection import ServerConnection
 from ._door._door import Doorkeeper
@@ -33,6 +35,9 @@ from ._talk._delivery import AS_THE_MODEL_DOES, Delivery
 from ._talk._manner import Hears, Manner
 
 __all__ = ["MemoryConnector", "Simulator", "open_simulator"]
+
+_TOLD_WITHIN: Final = 1.0
+"""Seconds that clients who don't read are waited for, when all are told to leave."""
 
 
 class MemoryConnector:
@@ -120,7 +125,7 @@ class Simulator(ServiceActions):
     @property
     def setups(self) -> Sequence[wire.LiveClientSetup]:
         """Every setup that arrived, refused ones too, oldest first; the last thousand."""
-        return self._hub.setups
+        return tuple(self._hub.setups)
 
     @property
     def received(self) -> FrameLog:
@@ -139,7 +144,7 @@ class Simulator(ServiceActions):
 
     @property
     def connections(self) -> Sequence[ServerConnection]:
-        """The connections that finished their setup and are still open."""
+        """The connections whose ``setupComplete`` was sent and that are still open."""
         return tuple(self._hub.connections)
 
     @property
@@ -148,7 +153,11 @@ class Simulator(ServiceActions):
         return tuple(self._hub.conversations)
 
     async def accept(self) -> ServerConnection:
-        """Wait for the next connection that finished its setup."""
+        """Wait for the next connection that finished its setup.
+
+        Raises:
+          trio.ClosedResourceError: the simulator is closed, or its block has ended.
+        """
         return await self._hub.accept()
 
     def assert_complete(self) -> None:
@@ -169,14 +178,24 @@ class Simulator(ServiceActions):
     # --- What goes wrong now ---
 
     async def go_away(self, time_left: float = 50.0) -> None:
-        """Send ``goAway`` on every open connection."""
-        for connection in self.connections:
-            with suppress(trio.BrokenResourceError):  # it ended while another was told
-                await connection.go_away(time_left)
+        """Send ``goAway`` on every open connection, on all at once.
+
+        The time of each counts from the call. A client that doesn't read is told as soon as it
+        reads again; that isn't waited for longer than a second.
+
+        Raises:
+          ValueError: ``time_left`` is no time.
+        """
+        check_seconds(time_left, "time_left")
+        told = [connection._tell_to_go(time_left) for connection in self.connections]
+        await trio.lowlevel.checkpoint()
+        with trio.move_on_after(_TOLD_WITHIN):
+            for event in told:
+                await event.wait()
 
     async def aclose(self) -> None:
         """Stop as a killed process does: no more listening, every connection ends."""
-        self._hub.accepting = False
+        self._hub.close()
         self._listening.cancel()
         await self.drop_all()
 
@@ -194,17 +213,18 @@ def _url_of(listeners: Sequence[trio.SocketListener], *, tls: bool) -> str:
     return f"{scheme}://{shown or (f'[{host}]' if ':' in host else host)}:{port}"
 
 
-def _cancelled(error: BaseException) -> bool:
-    """Whether a cancellation is in it, which the nursery has to see."""
+def _parted(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
+    """Part the cancellation in it, which the nursery has to see, from the rest."""
     if isinstance(error, BaseExceptionGroup):
-        return error.subgroup(trio.Cancelled) is not None
-    return isinstance(error, trio.Cancelled)
+        return error.split(trio.Cancelled)
+    return (error, None) if isinstance(error, trio.Cancelled) else (None, error)
 
 
-def _stop_in(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+def _stop_in(error: BaseException) -> BaseException | None:
     """Ctrl-C or its like, which goes before any other exception."""
-    stops = group.subgroup((KeyboardInterrupt, SystemExit))
-    found: BaseException | None = stops
+    if not isinstance(error, BaseExceptionGroup):
+        return None
+    found: BaseException | None = error.subgroup((KeyboardInterrupt, SystemExit))
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
     return found
@@ -302,8 +322,9 @@ async def open_simulator(
       ScriptMismatch: the client did something else than the script expects, or the block ended
         before the script.
       ValueError: the voice can't be had, ``handle_every`` is less than 1, ``tls`` is wanted
-        without a port, ``replay_speed`` isn't above 0, or a recording would be replaced while
-        it is replayed.
+        without a port, ``replay_speed`` isn't above 0, ``pace``, ``connection_limit``,
+        ``go_away_lead`` or ``record_bytes`` is negative or not finite, or a recording would be
+        replaced while it is replayed.
       RecordingError: the recording can't be read or written.
       MissingDependency: ``tls`` is wanted, but the extra ``simulator`` isn't installed.
 
@@ -312,6 +333,11 @@ async def open_simulator(
     """
     if handle_every is not None and handle_every < 1:
         raise ValueError(f"handle_every counts messages, from 1; {handle_every} is none")
+    if record_bytes < 0:
+        raise ValueError(f"record_bytes counts bytes, from 0; {record_bytes} is none")
+    check_pace(pace)
+    check_seconds(connection_limit, "connection_limit")
+    check_seconds(go_away_lead, "go_away_lead")
     if tls and port is None:
         raise ValueError("TLS needs a port: in memory there is nothing to protect")
     play = read_script(script) if isinstance(script, (str, os.PathLike)) else script
@@ -343,17 +369,22 @@ async def open_simulator(
     redactor = Redactor(secrets=(api_key or "",))
     legality = LegalityBook(lenient=lenient, redactor=redactor)
     hub = Hub(settings, FrameLog(record_bytes), legality)
-    hub.replay = open_replay(replay, replay_speed, record)
+    hub.replay = await open_replay(replay, replay_speed, record)
     scene = None if play is None else Scene(hub, strict=chosen is None)
     failure: BaseException | None = None
     try:
         with (
             open_certificates(host) if tls else nullcontext() as certificates,
+            discreet(api_key),
             open_recorder(record, record_media, api_key) as hub.recorder,
+            closing(hub),
         ):
             door = Doorkeeper(hub, certificates.context if certificates else None)
             listeners = [] if port is None else await trio.open_tcp_listeners(port, host=host)
-            async with trio.open_nursery() as nursery:
+            async with (
+                aclosing(hub.recorder) if hub.recorder else nullcontext(),
+                trio.open_nursery() as nursery,
+            ):
                 simulator = Simulator(
                     door,
                     _url_of(listeners, tls=tls),
@@ -370,19 +401,26 @@ async def open_simulator(
                     if scene is not None:
                         failure = await scene._finish()
                 except BaseException as error:
-                    if _cancelled(error):
+                    cancelled, failure = _parted(error)
+                    if cancelled is error:
                         raise
-                    failure = error  # raised again below, outside the nursery and its group
+                    if cancelled is not None:
+                        failure = (failure and _stop_in(failure)) or failure
+                        raise cancelled from None
+                    # What failed is raised again below, outside the nursery and its group.
                 hub.accepting = False
                 nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
+        _, faults = _parted(group)
         stop = _stop_in(group)
         if stop is not None:
             failure = stop
-        elif failure is None:
+        elif failure is not None and isinstance(faults, BaseExceptionGroup):
+            failure.add_note(f"The simulator failed as well: {faults.exceptions!r}")
+        elif failure is None and (faults is not None or scene is None or scene._failure is None):
+            if scene is not None and scene._failure is not None:
+                group.add_note(f"The script had failed as well: {scene._failure}")
             raise
-        else:
-            failure.add_note(f"The simulator failed as well: {group.exceptions!r}")
     if scene is not None and scene._failure is not None and failure is not scene._failure:
         if failure is None:
             failure = scene._failure

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
 import trio
 
 from .. import codec, wire
+from ..errors import DecodeError
 from ._books._log import log, shown
 from ._books._records import begin_record, end_record
 from ._checks._fit import as_served
@@ -49,8 +51,7 @@ async def serve_client(hub: Hub, socket: Socket, door: Door, tokens: TokenStore,
         begin_record(hub.recorder, number, socket, door)
         log.info("connection %d from %s: %s", number, peer, door)
         if hub.replay is not None:
-            check_credentials(door, hub.settings.api_key)
-            await hub.replay.serve(hub, number, socket)
+            await hub.replay.serve(hub, number, socket, partial(_let_in, hub, door, tokens))
             return
         connection, token = await _set_up(hub, socket, door, number, tokens)
         async with trio.open_nursery() as nursery:
@@ -69,6 +70,27 @@ async def serve_client(hub: Hub, socket: Socket, door: Door, tokens: TokenStore,
             connection._leave()
         end_record(hub.recorder, number, socket)
         log.info("connection %d: %s", number, socket.ending)
+
+
+def _let_in(hub: Hub, door: Door, tokens: TokenStore, frame: str | bytes) -> None:
+    """Judge a client of a recording by its first message, as one of a conversation is.
+
+    Raises:
+      Refused: its credentials or its token are none.
+    """
+    check_credentials(door, hub.settings.api_key)
+    token = _token_of(door, tokens)
+    if token is None:
+        return
+    try:
+        setup = codec.decode_client(frame).setup
+    except DecodeError:
+        setup = None
+    resumption = setup and setup.session_resumption
+    resumes = bool(resumption and resumption.handle)
+    token.check(resumes=resumes)
+    if not resumes:
+        token.use()
 
 
 async def _refuse(socket: Socket, refused: Refused) -> None:
@@ -120,6 +142,7 @@ async def _set_up(
     session.attached += 1
     try:
         await trio.sleep(profile.setup_seconds * pace)
+        hub.connections.append(connection)  # before the client can know that it is there
         # Vertex AI names the session, the Developer API doesn't.
         complete = wire.LiveServerSetupComplete(session_id=str(uuid4()) if door.vertex else None)
         await connection.send(wire.LiveServerMessage(setup_complete=complete))

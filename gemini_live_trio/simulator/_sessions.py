@@ -1,19 +1,18 @@
 """What outlives a connection: the conversation, and the handles it can be taken up with.
 
 A session has a ``State``, whose parts don't change but are exchanged, so a handle that stands for
-one moment simply keeps a copy of it. Only what is being heard just then has insides that move, and
-is copied deep. Everything is bounded: turns in a session, characters in a turn, handles in the
-store.
+one moment simply keeps a copy of it. Only what is being heard just then has insides that move; they
+are copied, but the sound in them is shared. Everything is bounded: turns in a session, characters
+in a turn and in all of them, handles in the store.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
@@ -33,6 +32,9 @@ __all__ = [
 
 MOST_TURNS: Final = 200
 MOST_CHARACTERS: Final = 20_000
+MOST_CHARACTERS_BESIDE: Final = 200_000
+"""Of the calls, answers and pictures of a turn, as JSON."""
+MOST_CHARACTERS_IN_ALL: Final = MOST_TURNS * MOST_CHARACTERS
 MOST_HANDLES: Final = 2_000
 HANDLE_SECONDS: Final = 2 * 60 * 60.0
 """How long a handle is good for after its connection ended; documented by the service."""
@@ -47,9 +49,52 @@ def _legible(text: str) -> str:
     return text[:MOST_CHARACTERS].encode(errors="replace").decode()
 
 
+_OVERHEAD: Final = 50
+_T = TypeVar("_T")
+
+
+def _length(name: str, value: Mapping[str, Any]) -> int:
+    try:
+        return len(name) + len(as_json(value))
+    except RecursionError:
+        return MOST_CHARACTERS_BESIDE
+
+
+@attrs.define
+class _Budget:
+    """What the things in a turn may take up together."""
+
+    spent: int = 0
+
+    def spend(
+        self,
+        things: tuple[_T, ...],
+        measure: Callable[[_T], int],
+        emptied: Callable[[_T], _T] | None = None,
+    ) -> tuple[_T, ...]:
+        """Keep what there is room for; what is too large is emptied, or left out with the rest."""
+        kept: list[_T] = []
+        for thing in things:
+            one = thing
+            if not self._take(measure(one)):
+                one = thing if emptied is None else emptied(thing)
+                if emptied is None or not self._take(measure(one)):
+                    break
+            kept.append(one)
+        return tuple(kept)
+
+    def _take(self, size: int) -> bool:
+        fits = self.spent + size + _OVERHEAD <= MOST_CHARACTERS_BESIDE
+        if fits:
+            self.spent += size + _OVERHEAD
+        return fits
+
+
 @attrs.frozen(kw_only=True)
 class Turn:
-    """What one side said.
+    """What one side said: at most 20,000 characters of text, and 200,000 of all the rest.
+
+    A call or an answer for which there is no room is still there, but empty.
 
     Attributes:
       role: ``"user"`` or ``"model"``.
@@ -69,6 +114,25 @@ class Turn:
     calls: tuple[Call, ...] = ()
     answers: tuple[Answer, ...] = ()
     understood: bool = True
+    _size: int = attrs.field(init=False, default=0, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not (self.images or self.calls or self.answers):
+            object.__setattr__(self, "_size", len(self.text))
+            return
+        budget = _Budget()
+        object.__setattr__(self, "images", budget.spend(self.images, len))
+        calls = budget.spend(
+            self.calls, lambda call: _length(call.name, call.args), lambda call: Call(call.name)
+        )
+        object.__setattr__(self, "calls", calls)
+        answers = budget.spend(
+            self.answers,
+            lambda answer: _length(answer.name, answer.response),
+            lambda answer: Answer(answer.name),
+        )
+        object.__setattr__(self, "answers", answers)
+        object.__setattr__(self, "_size", len(self.text) + budget.spent)
 
     @classmethod
     def of_answers(cls, answers: Sequence[Answer]) -> Turn:
@@ -126,6 +190,11 @@ class Hearing:
     typed: list[str] = attrs.field(factory=list)
     seen: list[str] = attrs.field(factory=list)
 
+    def copied(self) -> Hearing:
+        """Return one that no later change reaches; it shares the sound."""
+        ears = None if self.ears is None else self.ears.copied()
+        return attrs.evolve(self, ears=ears, typed=[*self.typed], seen=[*self.seen])
+
 
 @attrs.define(eq=False)
 class State:
@@ -155,11 +224,17 @@ class State:
 
     def copied(self) -> State:
         """Return one that no later change reaches."""
-        return attrs.evolve(self, hearing=copy.deepcopy(self.hearing))
+        return attrs.evolve(self, hearing=self.hearing.copied())
 
     def add(self, *turns: Turn) -> None:
         """Append to the history; the oldest turns make room."""
-        self.history = (*self.history, *turns)[-MOST_TURNS:]
+        kept = (*self.history, *turns)[-MOST_TURNS:]
+        room = MOST_CHARACTERS_IN_ALL - sum(turn._size for turn in kept)
+        first = 0
+        while room < 0 and first < len(kept) - 1:
+            room += kept[first]._size
+            first += 1
+        self.history = kept[first:]
 
 
 @attrs.define(eq=False)

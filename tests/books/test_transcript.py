@@ -60,8 +60,9 @@ def test_spoken_turn_on_25() -> None:
     user, model = transcript
     assert (user.state, user.reason) == (TextState.INFERRED, "the model's turn ended")
     assert (model.state, model.reason) == (TextState.FINAL, "")
-    assert (user.started, user.ended) == (0.0, pytest.approx(1.0))
-    assert model.started == pytest.approx(0.4)
+    assert (user.started, user.ended) == pytest.approx((0.0, 0.2))
+    assert (model.started, model.ended) == pytest.approx((0.4, 0.8))
+    assert user.closed == model.closed == pytest.approx(1.0)
     assert model.audio_seconds == 2.0
 
 
@@ -223,11 +224,14 @@ SOUND = [sounds(bytes(4_800))] * 3
 @st.composite
 def interleavings(draw: st.DrawFn) -> list[wire.LiveServerMessage]:
     """One turn's pieces in any order that keeps each kind's own."""
-    queues = [list(USER), list(MODEL), list(SOUND), [GENERATED], [EMPTY, NOTHING]]
-    mixed = []
+    queues = [list(USER), list(MODEL), list(SOUND), [calls("1")], [EMPTY, NOTHING]]
+    mixed: list[wire.LiveServerMessage] = []
     while any(queues):
         queue = draw(st.sampled_from([queue for queue in queues if queue]))
         mixed.append(queue.pop(0))
+    # Without any output before it, it would mean that nothing is answered.
+    first = next(place for place, message in enumerate(mixed) if message in [*MODEL, *SOUND])
+    mixed.insert(draw(st.integers(first + 1, len(mixed))), GENERATED)
     trailing = draw(st.integers(0, 2))
     late = [message for message in mixed if message in MODEL][-trailing:] if trailing else []
     ordered = [message for message in mixed if message not in late]
@@ -240,9 +244,8 @@ def test_any_interleaving_gives_the_same_text_and_ends_each_turn_once(
 ) -> None:
     transcript = Transcript()
     finals: list[int] = []
-    for turn in turns:
-        # A late user piece of a turn without any output yet would be written down, not answered.
-        for update in feed(transcript, sounds(b"\0\0"), *turn, step=0.01):
+    for number, turn in enumerate(turns):
+        for update in feed(transcript, *turn, start=number * 10.0, step=0.01):
             if update.state is not TextState.PARTIAL and not update.delta:
                 finals.append(update.index)
     user = [entry for entry in transcript if entry.speaker is Speaker.USER]
@@ -250,6 +253,10 @@ def test_any_interleaving_gives_the_same_text_and_ends_each_turn_once(
     assert [entry.text for entry in user] == ["What is the time?"] * len(turns)
     assert [entry.text for entry in model] == [" It is noon."] * len(turns)
     assert sorted(finals) == sorted(entry.index for entry in transcript)
+    assert [(entry.turn, entry.speaker) for entry in transcript.in_order()] == [
+        (number, speaker) for number in range(1, len(turns) + 1) for speaker in Speaker
+    ]
+    assert [turn.role for turn in transcript.contents()] == ["user", "model"] * len(turns)
 
 
 @given(
@@ -285,6 +292,169 @@ def test_nothing_is_lost_or_doubled_in_any_order(messages: list[wire.LiveServerM
         assert sorted("".join(mine)) == sorted("".join(told))
     assert all(entry.state is not TextState.PARTIAL for entry in transcript)
     assert [entry.index for entry in transcript] == list(range(len(transcript)))
+    ordered = transcript.in_order()
+    assert sorted(entry.index for entry in ordered) == list(range(len(transcript)))
+    assert [entry.turn for entry in ordered] == sorted(entry.turn for entry in transcript)
+
+
+# --- Whose turn it was -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param([said("Rome."), heard("Where?"), sounds()], id="transcript first"),
+        pytest.param([sounds(), heard("Where?"), said("Rome.")], id="sound first"),
+        pytest.param([calls("1"), heard("Where?"), said("Rome.")], id="tool first"),
+        pytest.param([START, END, said("Rome."), heard("Where?"), GENERATED], id="marked"),
+    ],
+)
+def test_a_question_stands_before_its_answer(script: list[wire.LiveServerMessage]) -> None:
+    transcript = Transcript()
+    feed(transcript, *script, COMPLETE, heard("And then?"), said("More."), COMPLETE)
+    assert texts(transcript)[:2] == [("model", "Rome."), ("user", "Where?")]
+    assert [(entry.turn, entry.index) for entry in transcript.in_order()] == [
+        (1, 1),
+        (1, 0),
+        (2, 2),
+        (2, 3),
+    ]
+    assert [turn.parts[0].text for turn in transcript.contents()] == [
+        "Where?",
+        "Rome.",
+        "And then?",
+        "More.",
+    ]
+    assert transcript.to_markdown().startswith("**User:** Where?")
+    assert json.loads(transcript.to_json())[0]["text"] == "Where?"
+
+
+def test_what_was_typed_into_an_answer_is_the_next_turn() -> None:
+    transcript = Transcript()
+    transcript.said(Speaker.USER, "One", 0.0)
+    transcript.said(Speaker.USER, "Two", 0.0)
+    feed(transcript, said("a"), heard("Spoken"))
+    transcript.said(Speaker.USER, "Three", 1.0)
+    feed(transcript, said("b"), COMPLETE, said("c", sound=SECOND), COMPLETE, start=1.0)
+    assert [(entry.turn, entry.text) for entry in transcript.in_order()] == [
+        (1, "One"),
+        (1, "Two"),
+        (1, "Spoken"),
+        (1, "ab"),
+        (2, "Three"),
+        (2, "c"),
+    ]
+
+
+def test_a_history_keeps_its_order() -> None:
+    transcript = Transcript()
+    for number in range(3):
+        transcript.said(Speaker.USER, f"q{number}", 0.0)
+        transcript.said(Speaker.MODEL, f"a{number}", 0.0)
+    feed(transcript, heard("q3"), said("a3"), COMPLETE)
+    assert [entry.text for entry in transcript.in_order()] == [
+        f"{kind}{number}" for number in range(4) for kind in "qa"
+    ]
+    assert [entry.turn for entry in transcript] == [1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_a_translation_is_in_the_order_in_which_it_began() -> None:
+    transcript = Transcript()
+    for _ in range(3_000):
+        feed(transcript, heard("Guten Tag. "), said("Good day. "))
+    assert {entry.turn for entry in transcript} == {1}
+    assert len(transcript) > 6
+    assert [entry.index for entry in transcript.in_order()] == list(range(len(transcript)))
+
+
+def test_models_that_only_write_down_have_turns_too() -> None:
+    transcript = Transcript()
+    feed(transcript, START, heard("One."), GENERATED, END, START, heard("Two."), GENERATED, END)
+    assert [entry.turn for entry in transcript] == [1, 2]
+
+
+# --- Pieces that come late -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", [[COMPLETE], [GENERATED, COMPLETE], [INTERRUPTED, COMPLETE]])
+def test_a_late_piece_belongs_to_the_answer_that_ended(
+    ending: list[wire.LiveServerMessage],
+) -> None:
+    transcript = Transcript()
+    feed(transcript, heard("Count"), said("one two"), sounds(), *ending, said(" three"))
+    feed(transcript, heard("stop"), said("ok"), sounds(), COMPLETE, start=1.0)
+    assert texts(transcript) == [
+        ("user", "Count"),
+        ("model", "one two three"),
+        ("user", "stop"),
+        ("model", "ok"),
+    ]
+    assert transcript[1].heard == ("one two" if INTERRUPTED in ending else "one two three")
+
+
+@pytest.mark.parametrize("ending", [[COMPLETE], [GOES_ON], [INTERRUPTED, COMPLETE]])
+def test_where_transcript_and_sound_share_frames_a_piece_alone_begins_no_answer(
+    ending: list[wire.LiveServerMessage],
+) -> None:
+    transcript = Transcript()
+    feed(transcript, said("one ", sound=SECOND), *ending, START, heard("sto"), said("two"))
+    feed(transcript, heard("p"), END, said("ok", sound=SECOND), COMPLETE, start=1.0)
+    assert texts(transcript) == [("model", "one two"), ("user", "stop"), ("model", "ok")]
+
+
+@pytest.mark.parametrize(
+    "sign", [heard("And?"), thinks("Hm."), START, said("x", sound=SECOND), calls("1")]
+)
+def test_elsewhere_a_transcript_may_lead_the_next_answer(sign: wire.LiveServerMessage) -> None:
+    transcript = Transcript()
+    feed(transcript, said("one"), sounds(), COMPLETE, sign, said("two"), sounds(), COMPLETE)
+    assert transcript[0].text == "one"
+    assert transcript[-1].text.endswith("two") or transcript[-2].text.endswith("two")
+
+
+def test_a_piece_that_comes_too_late_begins_an_answer() -> None:
+    for ending, seconds in (([COMPLETE], 2.2), ([INTERRUPTED, COMPLETE], 0.8)):
+        transcript = Transcript()
+        feed(transcript, said("one"), sounds(), *ending)
+        feed(transcript, said("two"), start=0.3 + seconds)
+        assert texts(transcript) == [("model", "one"), ("model", "two")]
+
+
+def test_after_a_tools_answer_comes_another() -> None:
+    transcript = Transcript()
+    feed(transcript, calls("1"), said("Wait."), sounds(), COMPLETE)
+    transcript.answered(["1"])
+    feed(transcript, said("Sunny."), COMPLETE, start=0.5)
+    assert texts(transcript) == [("model", "Wait."), ("model", "Sunny.")]
+
+
+# --- When it was said ------------------------------------------------------------------------
+
+
+def test_speech_is_timed_by_its_marks() -> None:
+    transcript = Transcript()
+    feed(transcript, START, EMPTY, heard("Hel"), END, heard("lo"), said("Hi"), COMPLETE)
+    user, _model = transcript
+    assert (user.started, user.ended) == pytest.approx((0.0, 0.3))
+    assert user.closed == pytest.approx(0.6)
+
+
+def test_a_transcript_that_comes_after_the_speech_has_its_times() -> None:
+    transcript = Transcript()
+    feed(transcript, START, START, END, START, END)
+    assert feed(transcript, heard("Hello"), start=1.6)
+    assert (transcript[0].started, transcript[0].ended) == pytest.approx((0.1, 0.4))
+    assert transcript[0].closed is None
+    feed(transcript, START, END, start=20.0)  # somebody coughed
+    feed(transcript, START, heard("Bye"), END, start=30.0)
+    assert (transcript[1].started, transcript[1].ended) == pytest.approx((30.0, 30.2))
+
+
+def test_a_mark_may_come_when_all_was_written_down() -> None:
+    transcript = Transcript()
+    feed(transcript, START, heard("Hello."), GENERATED, EMPTY, END)
+    assert transcript[0].closed == pytest.approx(0.2)
+    assert transcript[0].ended == pytest.approx(0.4)
 
 
 # --- What was heard --------------------------------------------------------------------------
@@ -325,6 +495,57 @@ def test_what_was_not_interrupted_was_heard_whole() -> None:
     assert transcript[0].heard == "one two"
 
 
+def test_an_interruption_after_the_end_cuts_what_is_still_playing() -> None:
+    def cut(*played: float) -> str:
+        transcript = Transcript()
+        feed(transcript, said("one two three four"), *[sounds()] * 4, GENERATED, COMPLETE)
+        for seconds in played:
+            transcript.played(0, seconds)
+        feed(transcript, START, heard("Stop"), INTERRUPTED, start=0.8)
+        assert transcript[1].text == "Stop"
+        return transcript[0].heard
+
+    assert cut(1.0) == "one"
+    assert cut(1.0, 3.99) == cut() == "one two three four"
+
+
+def test_such_an_interruption_is_not_for_an_answer_before() -> None:
+    transcript = Transcript()
+    feed(transcript, said("one two"), sounds(), COMPLETE)
+    transcript.played(0, 0.5)
+    feed(transcript, heard("Go"), said("more"), COMPLETE, INTERRUPTED, start=3.0)
+    assert [entry.interrupted_at for entry in transcript] == [None, None, None]
+
+
+def test_the_sound_of_a_long_answer_is_spread_over_its_entries() -> None:
+    transcript = Transcript()
+    feed(transcript, said("word " * 1_700), *[sounds()] * 2)
+    feed(transcript, said("word " * 1_700), said("word " * 100), *[sounds()] * 5)
+    first, second, third = transcript
+    assert first.audio_seconds == second.audio_seconds == pytest.approx(3.4)
+    assert sum(entry.audio_seconds for entry in transcript) == pytest.approx(7.0)
+    assert {entry.generation for entry in transcript} == {0}
+    transcript.played(0, 5.1)
+    assert transcript.sound_of(0) == (7.0, 5.1)
+    assert first.interrupted_at is None
+    feed(transcript, INTERRUPTED, COMPLETE)
+    first, second, third = transcript
+    assert first.interrupted_at is None
+    assert first.heard == first.text
+    assert second.heard.count("word") == 850
+    assert third.heard == ""
+    transcript.played(0, 0.0)  # the player knows better in the end
+    assert [entry.heard for entry in transcript] == ["", "", ""]
+
+
+def test_a_long_answer_without_a_player_is_cut_in_its_last_entry() -> None:
+    transcript = Transcript()
+    feed(transcript, said("word " * 1_700), said("one"), INTERRUPTED, said(" two"), COMPLETE)
+    first, second = transcript
+    assert (first.interrupted_at, second.interrupted_at) == (None, 3)
+    assert second.heard == "one"
+
+
 def test_an_interruption_of_nothing_changes_nothing() -> None:
     transcript = Transcript()
     feed(transcript, heard("Hi"), INTERRUPTED, heard(" there"), said("Yes?"), COMPLETE)
@@ -357,7 +578,7 @@ def test_seeds_are_bounded_from_the_newest() -> None:
 
 
 def test_the_oldest_make_room() -> None:
-    transcript = Transcript(most_characters=25)
+    transcript = Transcript(most_characters=225)
     for number in range(5):
         transcript.said(Speaker.USER, f"{number}" * 10, 0.0)
     assert [entry.index for entry in transcript] == [3, 4]
@@ -365,6 +586,57 @@ def test_the_oldest_make_room() -> None:
     transcript.confirm(0)
     feed(transcript, said("x"), sounds(), COMPLETE)
     assert transcript[-1].index == 5
+
+
+def test_entries_without_text_are_bounded_too() -> None:
+    transcript = Transcript(most_characters=1_000)
+    for _ in range(50):
+        feed(transcript, sounds(), COMPLETE)
+    assert (len(transcript), transcript.dropped) == (10, 40)
+
+
+def test_tool_calls_are_bounded() -> None:
+    transcript = Transcript()
+    feed(transcript, *[calls(f"{number}") for number in range(100)])
+    assert [len(entry.tools) for entry in transcript] == [82, 18]
+    transcript.answered(["5", "99", "unknown"])
+    assert [use.id for entry in transcript for use in entry.tools if use.state == "answered"] == [
+        "5",
+        "99",
+    ]
+    small = Transcript(most_characters=1_000)
+    feed(small, *[calls(f"{number}") for number in range(1_000)])
+    assert len(small) == 1
+    small.answered(["0"])
+    assert {use.state for use in small[0].tools} == {"open"}
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*USER, *MODEL, *SOUND, GENERATED, COMPLETE, INTERRUPTED, START, END, calls("1")]
+        ),
+        max_size=60,
+    ),
+    st.integers(0, 500),
+)
+def test_room_is_counted_right_whatever_is_dropped(
+    messages: list[wire.LiveServerMessage], room: int
+) -> None:
+    transcript = Transcript(most_characters=room)
+    for number, message in enumerate(messages):
+        feed(transcript, message, start=number * 0.1)
+        transcript.said(Speaker.USER, "x" * (number % 3), 0.0)
+        transcript.played(0, 0.1)
+        size = sum(len(entry.text) + 100 + 100 * len(entry.tools) for entry in list(transcript))
+        assert size <= room or len(transcript) == 1
+        assert [entry.index for entry in transcript] == list(
+            range(transcript.dropped, transcript.dropped + len(transcript))
+        )
+    transcript.end(99.0, "the session ended")
+    assert [entry.index for entry in reversed(transcript)] == [entry.index for entry in transcript][
+        ::-1
+    ]
 
 
 def test_exports() -> None:
@@ -387,7 +659,7 @@ def test_closing_says_why() -> None:
     feed(transcript, heard("Hel"), said("Y"))
     transcript.end(5.0, "the connection ended")
     assert states(transcript) == [(TextState.INFERRED, "the connection ended")] * 2
-    assert [entry.ended for entry in transcript] == [5.0, 5.0]
+    assert [entry.closed for entry in transcript] == [5.0, 5.0]
     feed(transcript, said("es?"), COMPLETE)
     assert texts(transcript)[-1] == ("model", "es?")
 

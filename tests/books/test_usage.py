@@ -1,11 +1,25 @@
 """What the service counts, added up by a declared rule."""
 
 import pytest
-from books.feeding import COMPLETE, NOTHING, calls, content, counted, events_of, said, sounds
+from books.feeding import (
+    COMPLETE,
+    EMPTY,
+    GENERATED,
+    NOTHING,
+    START,
+    calls,
+    content,
+    counted,
+    events_of,
+    heard,
+    said,
+    sounds,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_live_trio import codec, wire
+from gemini_live_trio.capabilities import capability_of
 from gemini_live_trio.errors import ConfigError
 from gemini_live_trio.usage import Budget, CountingRule, Tokens, Usage, UsageLedger
 
@@ -83,6 +97,83 @@ def test_however_a_turn_is_counted_its_newest_total_counts_once(
     script: list[wire.LiveServerMessage],
 ) -> None:
     assert count(*script, *script).total.total == 14
+
+
+@pytest.mark.parametrize(
+    ("between", "turns"),
+    [
+        pytest.param([counted(NOTHING, total_token_count=30)], [100, 60], id="less"),
+        pytest.param([counted(EMPTY, total_token_count=30)], [100, 60], id="less, alone"),
+        pytest.param([counted(NOTHING, total_token_count=100)], [100, 60], id="repeated"),
+        pytest.param([counted(EMPTY, thoughts_token_count=9)], [100, 60], id="completed"),
+        pytest.param([START, counted(NOTHING, total_token_count=130)], [100, 60], id="speech"),
+        pytest.param([heard("q"), counted(NOTHING, total_token_count=130)], [100, 60], id="heard"),
+        pytest.param(
+            [counted(EMPTY, total_token_count=100), counted(EMPTY, total_token_count=3)],
+            [100, 60],
+            id="both",
+        ),
+    ],
+)
+def test_what_is_counted_before_the_next_output(
+    between: list[wire.LiveServerMessage], turns: list[int]
+) -> None:
+    usage = count(
+        said("a"),
+        counted(COMPLETE, total_token_count=100),
+        *between,
+        said("b"),
+        counted(COMPLETE, total_token_count=60),
+    )
+    assert [turn.tokens.total for turn in usage.turns] == turns
+    assert usage.total.total == sum(turns)
+
+
+def test_what_was_asked_begins_another_turn() -> None:
+    ledger = UsageLedger()
+    for event in events_of([said("a"), counted(COMPLETE, total_token_count=100)]):
+        ledger.feed(event)
+    ledger.asked()
+    for event in events_of([counted(EMPTY, total_token_count=130), said("b")]):
+        ledger.feed(event)
+    ledger.asked()  # into the answer, whose count goes on
+    for event in events_of([counted(COMPLETE, total_token_count=150)]):
+        ledger.feed(event)
+    assert [turn.tokens.total for turn in ledger.usage.turns] == [100, 150]
+
+
+def test_a_turn_that_was_not_counted_takes_the_first_count() -> None:
+    ledger = UsageLedger()
+    for event in events_of([said("a"), COMPLETE]):
+        ledger.feed(event)
+    ledger.asked()
+    for number in (100, 7):
+        for event in events_of([counted(EMPTY, total_token_count=number)]):
+            ledger.feed(event)
+    for event in events_of([said("b"), counted(COMPLETE, total_token_count=60)]):
+        ledger.feed(event)
+    assert [turn.tokens.total for turn in ledger.usage.turns] == [100, 60]
+
+
+@pytest.mark.parametrize(
+    ("model", "rule"),
+    [
+        ("models/gemini-3.5-transcribe-live", "message"),
+        ("gemini-3.5-live-translate-preview", "message"),
+        ("gemini-3.8-live-extended-thinking", "turn"),
+        ("gemini-2.0-flash-live-001", "turn"),
+    ],
+)
+def test_each_family_says_how_it_counts(model: str, rule: str) -> None:
+    family = capability_of(model)
+    assert family.usage == rule
+    assert "usage: " in family.source
+
+
+def test_a_model_that_ends_no_turn_is_counted_by_message() -> None:
+    rule = capability_of("gemini-3.5-transcribe-live").usage
+    usage = count(*[heard("x"), counted(GENERATED, total_token_count=100)] * 5, rule=rule)
+    assert usage.total.total == 500
 
 
 def test_turns_without_output_are_turns() -> None:

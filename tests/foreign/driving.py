@@ -9,9 +9,11 @@ import base64
 import importlib.util
 import json
 import os
+import queue
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from gemini_live_trio.simulator import Violation
 from gemini_live_trio.testing import SimulatorThread
 
 HERE = Path(__file__).parent
@@ -30,6 +33,8 @@ SPOKEN = {
     "outputAudioTranscription": {},
 }
 SDKS = ("python", "javascript")
+PATIENCE = 30.0
+"""Seconds for one step; the SDK's process has ten of its own before it tells of a failure."""
 
 
 def unavailable(sdk: str) -> str | None:
@@ -53,6 +58,11 @@ def need(sdk: str) -> None:
         if os.environ.get("FOREIGN_REQUIRED"):
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+def violations(place: SimulatorThread) -> tuple[Violation, ...]:
+    """What was illegal up to now, over all tests with this simulator."""
+    return place.run_sync(lambda: place.simulator.legality.violations)
 
 
 class SdkFailed(Exception):
@@ -130,6 +140,14 @@ class Sdk:
         self.name = name
         self._process = process
         self._url = place.url.replace("wss:", "https:")  # in which both SDKs want it
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
 
     def tell(self, do: str, **order: Any) -> Any:
         """Give an order and wait until it is done.
@@ -138,10 +156,13 @@ class Sdk:
           SdkFailed: the SDK raised.
         """
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"do": do, **order}) + "\n")
         self._process.stdin.flush()
-        line = self._process.stdout.readline()
+        try:
+            line = self._lines.get(timeout=PATIENCE)
+        except queue.Empty:
+            self._process.kill()  # what it says later would answer another order
+            pytest.fail(f"the {self.name} SDK's process doesn't answer to {do}")
         assert line, f"the {self.name} SDK's process is gone"
         answer = json.loads(line)
         if failed := answer.get("failed"):
@@ -192,10 +213,13 @@ def driven(name: str, place: SimulatorThread, folder: Path) -> Iterator[Sdk]:
         encoding="utf-8",
         env=environment,
     ) as process:
-        yield Sdk(name, process, place)
-        assert process.stdin is not None
-        process.stdin.close()
-        assert process.wait(timeout=30) == 0
+        try:
+            yield Sdk(name, process, place)
+            assert process.stdin is not None
+            process.stdin.close()
+            assert process.wait(timeout=PATIENCE) == 0
+        finally:
+            process.kill()  # which does nothing where it is gone
 
 
 def in_node_project(folder: Path, script: Path) -> Path:

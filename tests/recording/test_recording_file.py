@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import logging
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from gemini_live_trio import events
 from gemini_live_trio.errors import RecordingError
@@ -211,6 +214,11 @@ SECRETS = {
     "a key in a URL": {"text": "dial wss://host/path?key=plain-0123 or &key=plain-4567"},
     "a web token": {"text": f"it is eyJ{'plain' * 3}.{'plain' * 3}.signed"},
     "one that was told": {"text": "it is hunter-two"},
+    "anything under headers": {"headers": {"a": {"b": "plain"}, "pin": 5_318_008}},
+    "headers in a list": {"headers": ["X-Anything: plain", [5_318_008]]},
+    "whatever a key consists of": {"apiKey": {"value": "plain", "more": [{KEY: 1}]}},
+    "a key as a name": {"response": {KEY: 1, "hunter-two": {"x": 2}}},
+    "two of them as names": {KEY: 1, KEY + "x": 2, "hunter-two": 3},
 }
 
 
@@ -232,6 +240,50 @@ def test_credentials_in_what_isn_t_json_are_not_written_either(
     (read,) = written(tmp_path / "raw", frame)
     assert KEY not in str(read.payload)
     assert "[redacted]" in str(read.payload)
+
+
+ODD = 'q"u\\o/t\n\u00e9<\U0001f511>'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ODD,
+        json.dumps(ODD),
+        json.dumps(ODD, ensure_ascii=False),
+        json.dumps(json.dumps(ODD)),
+        json.dumps(ODD).replace("/", r"\/").replace("<", r"\u003C").replace(">", r"\u003e"),
+    ],
+)
+@pytest.mark.parametrize("form", ["text", "bytes", "json"])
+def test_a_secret_is_found_however_json_writes_it(text: str, form: str, tmp_path: Path) -> None:
+    said = f"it is {text} here"
+    frames: dict[str, str | bytes] = {
+        "text": said,
+        "bytes": said.encode() + b"\xff",
+        "json": frame_of({"text": said}),
+    }
+    (frame,) = written(tmp_path / "odd", frames[form], secrets=(ODD,))
+    payload = frame.payload
+    clean = payload if isinstance(payload, str) else payload.decode(errors="surrogateescape")
+    assert "[redacted]" in clean
+    for piece in ('q"u', "o/t", "u00e9", "\u00e9", "003C", "\U0001f511", "ud83d"):
+        assert piece not in clean
+
+
+def test_a_long_row_of_backslashes_takes_no_time() -> None:
+    text = "\\" * 300_000
+    assert Redactor(secrets=(ODD, "a\\b")).text(text) == text
+
+
+def test_what_is_redacted_keeps_its_form(tmp_path: Path) -> None:
+    value = {"parameters": {"password": {"type": "STRING", "nullable": True, "x": {"$media": 1}}}}
+    (frame,) = written(tmp_path / "form", frame_of(value))
+    assert json.loads(frame.payload) == {
+        "parameters": {
+            "password": {"type": "[redacted]", "nullable": True, "x": {"$media": "[redacted]"}}
+        }
+    }
 
 
 def test_credentials_in_a_close_reason_are_not_written(tmp_path: Path) -> None:
@@ -371,6 +423,21 @@ def test_what_is_no_recording_is_told_at_its_first_line(
         ('{"t":1,"connection":1,"ended":"them","code":1,"reason":""}', "ended by 'them'"),
         ('{"t":1,"connection":1,"ended":"client","code":1}', "expected reason"),
         ('{"t":1,"connection":1,"opened":5}', "expected opened"),
+        ('{"t":1,"connection":1,"from":"client","opcode":"text","raw":{"a":1}}', "marker"),
+        (
+            '{"t":1,"connection":1,"from":"client","opcode":"binary",'
+            '"raw":{"$media":{"characters":1}}}',
+            "tells its bytes",
+        ),
+        (
+            '{"t":1,"connection":1,"from":"server","opcode":"text","json":['
+            + ",".join(['{"$media":{"bytes":67108864}}'] * 8)
+            + "]}",
+            "more than 67,108,864 bytes",
+        ),
+        ('{"t":1e300,"lost":1}', "expected t"),
+        ('{"t":1,"connection":1,"ended":"client","code":65536,"reason":""}', "expected code"),
+        ('{"t":1,"connection":-1,"ended":"client","code":1000,"reason":""}', "expected conn"),
         ("[" * 900 + "]" * 900, "nested too deeply"),
     ],
 )
@@ -430,3 +497,66 @@ def test_the_command_shows_and_compares(tmp_path: Path) -> None:
     assert missing.returncode == 2
     assert "No such file" in missing.stderr
     assert "Traceback" not in missing.stderr
+
+
+def test_the_command_writes_no_control_characters(tmp_path: Path) -> None:
+    path = tmp_path / "hostile"
+    evil = "\x1b[2J\x9b31m\u202e\n"
+    with RecordingWriter(path, by=f"x{evil}") as writer:
+        writer.opened(1, f"/ws{evil}", evil)
+        writer.frame(1, "client", frame_of({"text": f"na\u00efve{evil}"}))
+        writer.frame(1, "client", f"raw{evil}")
+        writer.ended(1, "server", 1000, f"{evil}red")
+    shown = command("show", path)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    other = tmp_path / "other"
+    with RecordingWriter(other, by="x") as writer:
+        writer.opened(1, "/ws")
+        writer.ended(1, "server", 1001, evil)
+    compared = command("diff", path, other)
+    assert compared.returncode == 1
+    assert "red" in compared.stdout
+    for line in (shown.stdout + compared.stdout).splitlines():
+        assert line.isprintable()
+    assert len(shown.stdout.splitlines()) == 5
+    assert r"\x1b[2J" in shown.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+async def test_closing_holds_up_no_event_loop(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    writer = RecordingWriter(pipe, by="a test", media="whole")
+    writer.frame(1, "server", frame_of({"text": "x" * 2**20}))
+    data = bytearray()
+
+    async def drain() -> None:
+        await trio.lowlevel.wait_readable(end)
+        while not data.endswith(b'"complete":true}\n'):
+            with contextlib.suppress(BlockingIOError):
+                data.extend(os.read(end, 2**16))
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(drain)
+        nursery.start_soon(writer.aclose)
+    os.close(end)
+    assert writer.failure == ""
+    assert writer.lost == 0
+    assert len(data) > 2**20
+    await writer.aclose()  # which does nothing any more
+
+
+async def test_a_virtual_clock_stands_still_while_a_recording_is_closed(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep, 1_000)
+        writer = RecordingWriter(tmp_path / "one", by="a test", clock=trio.current_time)
+        for _ in range(200):
+            writer.frame(1, "server", frame_of(AUDIO))
+        await writer.aclose()
+        assert trio.current_time() == 0
+        nursery.cancel_scope.cancel()
+    assert len(list(read_recording(tmp_path / "one"))) == 200

@@ -30,8 +30,10 @@ from gemini_live_trio.events import (
     Event,
     Interrupted,
     ModelAudio,
+    OutputTranscription,
     Reconnected,
     ReconnectState,
+    Stalled,
     ToolCall,
     TranscriptUpdate,
     TurnComplete,
@@ -71,15 +73,13 @@ async def test_speech_is_written_down(autojump_clock: MockClock, connect: Connec
         assert not user.typed
 
 
-async def test_updates_come_right_after_what_they_tell(
+async def test_updates_come_right_before_what_they_tell(
     autojump_clock: MockClock, connect: Connect
 ) -> None:
     async with connect() as session:
         await session.send_text("Hello!")
         events = await turn(session)
-        await session.aclose()
-        rest = [event async for event in session]
-    updates = [event for event in [*events, *rest] if isinstance(event, TranscriptUpdate)]
+    updates = [event for event in events if isinstance(event, TranscriptUpdate)]
     assert updates[0].text == "Hello!"
     assert "".join(update.delta for update in updates if update.speaker is Speaker.MODEL) == words(
         events
@@ -195,9 +195,12 @@ async def test_what_does_not_fit_is_logged_and_never_raised(
         await play(server, GENERATED, INTERRUPTED, COMPLETE, COMPLETE)
         assert (await until(session, Interrupted)).spurious
         await until(session, TurnComplete)
+        await until(session, TurnComplete)
     assert [record.getMessage() for record in caplog.records] == [
         "generationComplete came while the turn was idle",
         "interrupted came while the turn was idle",
+        "turnComplete came while the turn was idle",
+        "turnComplete came while the turn was idle",
     ]
 
 
@@ -332,12 +335,20 @@ async def test_drops_are_counted_and_told_now_and_then(
         assert drops.undecodable_frames == 2
         assert drops.audio_seconds == pytest.approx(reconnected.dropped_audio_seconds) == 5.0
         assert drops.video_frames == reconnected.dropped_video_frames == 29
-    kinds = [record.getMessage().split(" ", 2)[2] for record in caplog.records]
-    assert sorted(kinds) == ["audio seconds", "undecodable frames", "video frames"]
+    told: dict[str, float] = {}
+    for record in caplog.records:
+        _, amount, kind = record.getMessage().split(" ", 2)
+        told[kind] = told.get(kind, 0) + float(amount)
+    assert told == {"audio seconds": 5.0, "undecodable frames": 2, "video frames": 29}
+    assert len(caplog.records) <= 6
 
 
 async def test_a_slow_receiver_is_counted(autojump_clock: MockClock) -> None:
     async with puppet() as (session, server):
+        for _ in range(5_000):
+            await server.send(said("x"))
+        assert session.statistics().drops.events == 0  # nobody receives, so nobody misses
+        await until(session, OutputTranscription)
         for _ in range(5_000):
             await server.send(said("x"))
         statistics = session.statistics()
@@ -354,5 +365,77 @@ async def test_tools_hold_a_turn_up(autojump_clock: MockClock) -> None:
         assert not session.turn_state.idle
         receipt = await session.send_tool_response([wire.FunctionResponse(id="fc_1", response={})])
         await receipt.wait_sent()
+        assert not session.turn_state.idle  # what the model makes of it is still to come
+        await play(server, said("Sunny."), GENERATED, COMPLETE)
+        await until(session, TurnComplete)
         assert session.turn_state.idle
-        assert [use.state for use in session.transcript[-1].tools] == ["answered"]
+        assert [use.state for use in session.transcript[1].tools] == ["answered"]
+
+
+async def test_a_blocking_tool_does_not_leave_the_session_waiting(
+    autojump_clock: MockClock,
+) -> None:
+    config = SessionConfig(model="gemini-3.1-flash-live-preview")
+    async with puppet(config) as (session, server), session.subscribe(kinds=[]) as told:
+        await session.send_text("Weather?")
+        await play(server, calls("fc_1"))
+        await until(session, ToolCall)
+        await session.send_tool_response([wire.FunctionResponse(id="fc_1", response={})])
+        await trio.testing.wait_all_tasks_blocked()
+        await play(server, said("Sunny."), GENERATED, COMPLETE)
+        await until(session, TurnComplete)
+        assert session.turn_state.idle
+        # It may leave at once when it is asked to, and tells of no silence.
+        with trio.move_on_after(300):
+            assert isinstance(await told.receive(), Reconnected)
+        await server.go_away(50)
+        before = trio.current_time()
+        while not isinstance(event := await told.receive(), Reconnected):
+            assert not isinstance(event, Stalled)
+        assert trio.current_time() - before < 5
+
+
+async def test_latency_is_not_ended_by_the_answer_before(autojump_clock: MockClock) -> None:
+    async with puppet() as (session, server):
+        await play(server, said("One", sound=SECOND))
+        await until(session, ModelAudio)
+        receipt = await session.send_text("Stop.")
+        await receipt.wait_sent()
+        await play(server, said(" two", sound=SECOND), INTERRUPTED, COMPLETE)
+        await until(session, TurnComplete)
+        assert session.statistics().answer is None
+        await play(server, said("Yes."), COMPLETE)
+        await until(session, TurnComplete)
+        answer = session.statistics().answer
+        assert answer is not None
+        assert answer.count == 1
+
+
+async def test_latency_of_speech_that_the_client_ends(
+    autojump_clock: MockClock, connect: Connect
+) -> None:
+    async with connect(config=SessionConfig(model="gemini-3.1-flash-live-preview")) as session:
+        await session.send_audio(tone(1.0))
+        await session.send_audio_stream_end()
+        await turn(session)
+        answer = session.statistics().answer
+        assert answer is not None
+        assert 0 < answer.last < 5
+
+
+async def test_the_last_update_of_a_turn_reaches_its_prompt(
+    autojump_clock: MockClock, connect: Connect
+) -> None:
+    async with connect() as session, session.prompt("Hello!") as answer:
+        events = [event async for event in answer]
+    updates = [event for event in events if isinstance(event, TranscriptUpdate)]
+    assert updates[-1].state is TextState.FINAL
+
+
+async def test_closing_is_no_reconnect(autojump_clock: MockClock, connect: Connect) -> None:
+    async with connect() as session:
+        await session.aclose()
+        statistics = session.statistics()
+    assert not statistics.reconnects
+    with pytest.raises(TypeError):
+        statistics.reconnects["oops"] = 9  # type: ignore[index]

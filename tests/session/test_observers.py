@@ -10,12 +10,22 @@ from typing import Any
 import pytest
 import trio
 from books.feeding import COMPLETE, GENERATED, INTERRUPTED, SECOND, calls, counted, said, sounds
-from support import Connect, puppet, tone, turn, until
+from support import Connect, puppet, tone, turn, until, words
 from trio.testing import MockClock
 
 from gemini_live_trio import ApiKey, SessionConfig, SessionObserver, open_session, wire
+from gemini_live_trio.errors import SetupRejected
 from gemini_live_trio.events import Event, ModelAudio, Reconnected, ToolCall, TurnComplete
-from gemini_live_trio.recording import RecordingWriter, SessionRecorder, read_recording, record
+from gemini_live_trio.recording import (
+    Ended,
+    Opened,
+    RecordingWriter,
+    SessionRecorder,
+    read_recording,
+    record,
+    transcript_of,
+    usage_of,
+)
 from gemini_live_trio.simulator import Simulator, open_simulator
 
 KEY = "AIzaSyA-secret-of-35-characters-0123456"
@@ -30,9 +40,11 @@ class Notes(SessionObserver):
         self.events: list[Event] = []
         self.times: list[float] = []
 
-    def dialling(self, *, model: str, path: str, resumes: bool, time: float) -> None:
+    def dialling(
+        self, *, connection: int, model: str, path: str, resumes: bool, time: float
+    ) -> None:
         assert path.startswith("/ws/")
-        self.told.append(f"dialling {model} {resumes}")
+        self.told.append(f"dialling {connection} {model} {resumes}")
         self.times.append(time)
 
     def connected(self, *, connection: int, resumed: bool, time: float) -> None:
@@ -73,12 +85,12 @@ async def test_an_observer_is_told_everything_in_order(
         await until(session, Reconnected)
     model = "models/gemini-3.8-live"
     assert notes.told[:4] == [
-        f"dialling {model} False",
+        f"dialling 1 {model} False",
         "connected 1 False",
         "asked",
         "disconnected 1 network 1006",
     ]
-    assert notes.told[-3:] == ["connected 2 True", "disconnected 2 client 1000", "ended None"]
+    assert notes.told[-3:] == ["connected 3 True", "disconnected 3 client 1000", "ended None"]
     assert notes.frames[:2] == [(">", 1), ("<", 1)]
     assert notes.times == sorted(notes.times)
     assert notes.events[: len(received)] == received
@@ -196,7 +208,12 @@ async def test_recording_for_the_length_of_a_block(
             await turn_of(session, "Two")
         await turn_of(session, "Three")
     sent = [frame.message for frame in read_recording(path).frames("client")]
-    assert [message.realtime_input.text for message in sent if message] == ["Two"]  # type: ignore[union-attr]
+    setup, said = sent
+    assert isinstance(setup, wire.LiveClientMessage)
+    assert setup.setup == session.setup
+    assert isinstance(said, wire.LiveClientMessage)
+    assert said.realtime_input is not None
+    assert said.realtime_input.text == "Two"
 
 
 async def turn_of(session: Any, text: str) -> list[Event]:
@@ -267,7 +284,7 @@ async def test_the_span_tree_of_a_scripted_session(autojump_clock: MockClock) ->
                 (f"generate_content {model}", [("execute_tool get_weather", [])]),
                 (f"generate_content {model}", []),
                 ("connection 2", []),  # refused: too early to resume
-                ("connection 2", []),
+                ("connection 3", []),
             ],
         )
     ]
@@ -281,7 +298,109 @@ async def test_the_span_tree_of_a_scripted_session(autojump_clock: MockClock) ->
     (tool,) = by_name["execute_tool get_weather"]
     assert tool.attributes["gemini_live.tool.outcome"] == "answered"
     assert by_name["connection 1"][0].attributes["gemini_live.close.code"] == 1011
-    early, late = by_name["connection 2"]
+    (early,), (late,) = by_name["connection 2"], by_name["connection 3"]
     assert early.attributes["gemini_live.close.code"] == 1011
     assert late.attributes["gemini_live.resumed"] is True
     assert "secret" not in json.dumps([span.to_json() for span in spans.values()])
+
+
+# --- What reviews found ----------------------------------------------------------------------
+
+
+async def test_a_first_dial_that_is_refused_is_told(
+    autojump_clock: MockClock, simulator: Simulator, connect: Connect, tmp_path: Path
+) -> None:
+    notes = Notes()
+    path = tmp_path / "refused.jsonl"
+    simulator.refuse_next_setup(1008, "models/x is not found")
+    with (
+        RecordingWriter(path, by="test", clock=trio.current_time) as writer,
+        pytest.raises(SetupRejected),
+    ):
+        async with connect(observers=[notes, SessionRecorder(writer)]):
+            pytest.fail("it was refused")
+    assert notes.told[1] == "disconnected 1 server 1008"
+    assert notes.told[2].startswith("ended The service refused")
+    (ended,) = [item for item in read_recording(path) if isinstance(item, Ended)]
+    assert (ended.code, ended.reason) == (1008, "models/x is not found")
+
+
+async def test_each_dial_is_a_connection_of_the_recording(
+    autojump_clock: MockClock, simulator: Simulator, connect: Connect, tmp_path: Path
+) -> None:
+    path = tmp_path / "retries.jsonl"
+    with RecordingWriter(path, by="test", clock=trio.current_time) as writer:
+        async with connect(observers=[SessionRecorder(writer)]) as session:
+            simulator.refuse_next_setup(1011, times=2)
+            await (await simulator.accept()).drop()
+            await until(session, Reconnected)
+    happenings = list(read_recording(path))
+    opened = [item.connection for item in happenings if isinstance(item, Opened)]
+    ended = [item.connection for item in happenings if isinstance(item, Ended)]
+    assert opened == ended == sorted(set(opened))
+    assert len(opened) == 4
+
+
+async def test_what_was_recorded_in_a_block_can_be_replayed(
+    autojump_clock: MockClock, connect: Connect, tmp_path: Path
+) -> None:
+    path = tmp_path / "block.jsonl"
+    async with connect() as session:
+        await turn_of(session, "One")
+        async with record(session, path):
+            answer = words(await turn_of(session, "Two"))
+    async with (
+        open_simulator(port=None, replay=path) as replaying,
+        open_session(
+            SessionConfig(model="gemini-3.8-live"), connector=replaying.connector
+        ) as again,
+    ):
+        assert words(await turn_of(again, "Two")) == answer
+
+
+async def test_the_books_of_a_recording_are_those_of_the_session(
+    autojump_clock: MockClock, simulator: Simulator, connect: Connect, tmp_path: Path
+) -> None:
+    path = tmp_path / "reseeded.jsonl"
+    with RecordingWriter(path, by="test", clock=trio.current_time) as writer:
+        async with connect(observers=[SessionRecorder(writer)]) as session:
+            await turn_of(session, "My name is Ada.")
+            await simulator.restart()
+            await until(session, Reconnected)
+            await turn_of(session, "What is my name?")
+    written = transcript_of(read_recording(path))
+    assert [(entry.speaker, entry.text) for entry in written] == [
+        (entry.speaker, entry.text) for entry in session.transcript
+    ]
+    assert usage_of(read_recording(path)).total == session.usage.total
+
+
+async def test_no_secret_is_in_a_recording_or_the_wire_log(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    caplog.set_level(logging.DEBUG, "gemini_live_trio.wire")
+    key = "gateway-secret-42"
+    path = tmp_path / "secret.jsonl"
+    config = SessionConfig(model="gemini-3.8-live", auth=ApiKey(key))
+    async with (
+        open_simulator(port=None) as simulator,
+        open_session(config, connector=simulator.connector) as session,
+        record(session, path),
+    ):
+        await turn_of(session, f"My key is {key}.")
+        await (await simulator.accept()).close(1011, f"API key {key} is tired")
+        await until(session, Reconnected)
+    wire_lines = [line for line in caplog.records if line.name == "gemini_live_trio.wire"]
+    assert wire_lines
+    assert not [line for line in wire_lines if key in line.getMessage()]
+    assert key not in path.read_text(encoding="utf-8")
+
+
+async def test_an_observer_may_be_watching_twice(
+    autojump_clock: MockClock, connect: Connect
+) -> None:
+    notes = Notes()
+    async with connect(observers=[notes]) as session:
+        with session.observe(notes):
+            pass
+    assert notes.told[-1] == "ended None"

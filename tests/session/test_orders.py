@@ -50,6 +50,8 @@ class Order:
     transcript: Sequence[tuple[str, str]]
     total: int = 0
     state: TurnState = DONE
+    heard: str | None = None
+    """What the user heard of the last answer, where that isn't all."""
 
 
 CODE = content(
@@ -193,8 +195,13 @@ ORDERS = {
     ),
     "transcription": Order(
         model="gemini-3.5-transcribe-live",
-        script=[START, guessed("Hel"), guessed("Hello"), heard("Hello."), GENERATED, END],
-        transcript=[("user", "Hello.")],
+        script=[
+            *(START, guessed("Hel"), guessed("Hello"), heard("Hello.")),
+            *(counted(GENERATED, total_token_count=9), END),
+            *(START, heard("Bye."), counted(GENERATED, total_token_count=9), END),
+        ],
+        transcript=[("user", "Hello."), ("user", "Bye.")],
+        total=18,
         state=TurnState(),
     ),
     "extended thinking": Order(
@@ -214,6 +221,7 @@ ORDERS = {
         state=attrs.evolve(DONE, generation=2),
     ),
     "the end after a tool call on Vertex AI": Order(
+        model="gemini-2.5-flash-native-audio-latest",
         script=["say Go", calls("1"), GENERATED, "answer 1", said("Done."), COMPLETE],
         transcript=[("user", "Go"), ("model", "Done.")],
     ),
@@ -221,10 +229,41 @@ ORDERS = {
         script=["say Go", said("Done."), GENERATED, COMPLETE, INTERRUPTED],
         transcript=[("user", "Go"), ("model", "Done.")],
     ),
+    "interrupted after the end, with a player": Order(
+        script=[
+            "say Go",
+            said("one two three four"),
+            *[sounds(SECOND)] * 4,
+            GENERATED,
+            COMPLETE,
+            "played 1.0",
+            INTERRUPTED,
+        ],
+        transcript=[("user", "Go"), ("model", "one two three four")],
+        heard="one",
+        state=attrs.evolve(DONE, played_out=False),
+    ),
+    "a question that is written down late": Order(
+        model="gemini-2.5-flash-native-audio-latest",
+        script=[sounds(SECOND), said("Rome."), heard("Where?"), GENERATED, COMPLETE],
+        transcript=[("user", "Where?"), ("model", "Rome.")],
+    ),
+    "usage before the next output": Order(
+        script=[
+            said("a"),
+            counted(COMPLETE, total_token_count=100),
+            counted(NOTHING, total_token_count=30),
+            said("b", sound=SECOND),
+            counted(COMPLETE, total_token_count=60),
+        ],
+        transcript=[("model", "a"), ("model", "b")],
+        total=160,
+        state=attrs.evolve(DONE, generation=2, generated=False),
+    ),
     "interrupted before anything": Order(
         script=["say Go", INTERRUPTED, COMPLETE],
         transcript=[("user", "Go")],
-        state=TurnState(),
+        state=TurnState(idle=False),  # the answer is still to come
     ),
 }
 
@@ -253,8 +292,10 @@ async def test_an_order_that_was_seen(name: str, autojump_clock: MockClock) -> N
             else:
                 await server.send(step)
                 await _wait_for(session, step)
-        said_so_far = [(entry.speaker.value, entry.text) for entry in session.transcript]
+        entries = session.transcript.in_order()
+        said_so_far = [(entry.speaker.value, entry.text) for entry in entries]
         assert said_so_far == list(order.transcript)
+        assert order.heard in (None, entries[-1].heard)
         assert session.usage.total.total == order.total
         assert session.turn_state == order.state
         assert all(use.state == "answered" for entry in session.transcript for use in entry.tools)
@@ -262,6 +303,9 @@ async def test_an_order_that_was_seen(name: str, autojump_clock: MockClock) -> N
 
 async def _do(session: LiveSession, step: str) -> None:
     kind, _, text = step.partition(" ")
+    if kind == "played":
+        session.played(session.turn_state.generation, float(text))
+        return
     if kind == "say":
         receipt = await session.send_text(text)
     else:

@@ -434,6 +434,58 @@ async def test_after_a_drop_the_next_connection_says_that_it_was_done(
         assert len(simulator.setups) >= 2
 
 
+LONG = "!say " + "one two three four five six seven eight nine ten. " * 10
+
+
+async def test_a_command_does_not_wait_for_what_another_one_says(
+    autojump_clock: MockClock,
+) -> None:
+    async with talking() as (client, _server, _simulator):
+        await client.send(realtimeInput={"text": LONG})
+        await client.until("modelTurn")
+        before = trio.current_time()
+        await client.send(realtimeInput={"text": "!drop"})
+        assert await client.closed() == Closed(1006, "")
+        assert trio.current_time() == before
+
+
+@pytest.mark.parametrize("line", [LONG, "!goaway-silent 50"])
+async def test_who_leaves_after_a_command_is_gone(line: str, autojump_clock: MockClock) -> None:
+    async with open_simulator(port=None, commands=True) as simulator:
+        async with dial(simulator) as client:
+            await client.set_up()
+            server = await simulator.accept()
+            await client.send(realtimeInput={"text": line})
+            await client.send(realtimeInput={"text": "!say hello"})
+            await client.receive()
+        with trio.fail_after(10):
+            assert (await server.wait_ended()).by == "client"
+        assert simulator.connections == ()
+        assert not server._session.attached
+
+
+@pytest.mark.parametrize("line", ["!say hello", "!empty"])
+async def test_commands_are_obeyed_while_nothing_can_be_said(
+    line: str, autojump_clock: MockClock
+) -> None:
+    async with talking() as (client, server, _simulator):
+        await client.send(realtimeInput={"text": "call look"})
+        await client.until("toolCall")  # and the turn waits for its answer
+        for _ in range(40):
+            await client.send(realtimeInput={"text": line})
+        await client.send(realtimeInput={"text": "!drop"})
+        with trio.fail_after(10):
+            assert (await server.wait_ended()).why == "dropped on request"
+
+
+async def test_commands_say_things_in_order(autojump_clock: MockClock) -> None:
+    async with talking() as (client, _server, _simulator):
+        for line in ("!say One.", "!say Two."):
+            await client.send(realtimeInput={"text": line})
+        said = [spoken(await client.until("turnComplete")) for _ in range(4)]
+        assert said == ["One.", "Done: say One..", "Two.", "Done: say Two.."]
+
+
 def test_the_terminal_programs_simulator_takes_commands() -> None:
     command = [sys.executable, "-m", "gemini_live_trio", "--simulate", "--text", "!drop it"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)

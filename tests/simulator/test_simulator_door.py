@@ -331,3 +331,22 @@ def test_an_output_that_takes_nothing(where: str) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("The simulator can't say where it is: ")
     assert done.stderr.count("\n") == 1
+
+
+async def test_no_credential_is_in_the_log_wherever_a_client_puts_it(
+    autojump_clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "gemini_live_trio.simulator")
+    key, strange = "a-key-of-no-known-form", "AIza" + "x" * 35
+    async with open_simulator(port=None, api_key=key) as simulator:
+        for secret in (key, strange):
+            async with dial(simulator, f"{BIDI}?key={key}") as client:
+                await client.refused(model=f"models/{secret}")
+            async with dial(simulator, f"{BIDI}?key={key}") as client:
+                await client.set_up()
+                await client.websocket.aclose(1000, f"bye {secret}")
+            stream = await simulator.connector.connect()
+            await exchange(stream, request(f"POST /v1beta/{secret}/auth_tokens"))
+    assert len(caplog.records) > 6
+    assert key not in caplog.text
+    assert strange not in caplog.text

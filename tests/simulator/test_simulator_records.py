@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -110,6 +111,33 @@ async def test_a_full_disk_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> 
         await client.set_up(**SPEECH)
         assert spoken(await client.say("say one two")) == "one two"
     assert "No space left" in caplog.text
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+async def test_a_slow_disk_holds_up_no_event_loop_at_the_end(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    data = bytearray()
+    over = trio.Event()
+
+    async def drain() -> None:
+        await over.wait()
+        while not data.endswith(b'"complete":true}\n'):
+            with contextlib.suppress(BlockingIOError):
+                data.extend(os.read(end, 2**16))
+            await trio.lowlevel.checkpoint()
+
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(drain)
+            async with open_simulator(port=None, mind=None, record=pipe) as simulator:
+                async with dial(simulator) as client:
+                    await client.set_up()
+                    await client.send(realtimeInput={"text": "x" * 2**18})
+                over.set()
+    os.close(end)
+    assert len(data) > 2**18
 
 
 # --- Replaying ---
@@ -231,6 +259,76 @@ async def test_an_ending_is_replayed_with_its_code_and_reason(
             assert last.code == 1008
             assert last.reason == "The recording has 2 connections, and this is the next."
         assert simulator.replay_differences == ()
+
+
+async def test_a_refused_setup_is_refused_again(tmp_path: Path, autojump_clock: MockClock) -> None:
+    path = tmp_path / "one"
+    async with open_simulator(port=None, record=path) as simulator:
+        async with dial(simulator) as client:
+            refusal = await client.refused(model="models/nobody-knows")
+        async with dial(simulator) as client:
+            before = await client.set_up()
+    with RecordingWriter(tmp_path / "two", by="a test") as writer:
+        writer.opened(1, BIDI)  # as a client saw it whose key was wrong
+        writer.ended(1, "server", 1008, "the key")
+        writer.opened(2, BIDI)  # and one that was not even answered
+        writer.ended(2, "nobody", 1006)
+        writer.opened(3, BIDI)
+        writer.ended(3, "server", 4)
+    async with open_simulator(port=None, replay=path) as simulator:
+        async with dial(simulator) as client:
+            assert await client.refused(model="models/nobody-knows") == refusal
+        async with dial(simulator) as client:
+            assert await client.set_up() == before
+        assert simulator.replay_differences == ()
+    async with open_simulator(port=None, replay=tmp_path / "two") as simulator:
+        for last in (Closed(1008, "the key"), Closed(1006, ""), Closed(1006, "")):
+            async with dial(simulator) as client:
+                assert await client.refused() == last
+
+
+async def test_a_client_that_is_not_let_in_takes_no_place(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    path = tmp_path / "one"
+    before = await record(path)
+    async with open_simulator(port=None, replay=path, api_key=KEY) as simulator:
+        async with dial(simulator) as client:
+            assert "recording" not in (await client.refused()).reason
+        async with dial(simulator, f"{BIDI}?key={KEY}") as client:
+            assert await client.set_up(**SPEECH) == before
+        async with dial(simulator, f"{BIDI}?key={KEY}") as client:
+            last = await client.closed()
+            assert last.reason == "The recording has 1 connection, and this is the next."
+
+
+async def test_a_long_comparison_lets_others_go_on(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    path = tmp_path / "one"
+    with RecordingWriter(path, by="a test") as writer:
+        writer.opened(1, BIDI)
+        writer.frame(1, "client", json.dumps({"setup": {"model": "models/gemini-3.8-live"}}))
+        for number in range(4_000):
+            writer.frame(1, "client", json.dumps({"realtimeInput": {"text": str(number)}}))
+        writer.ended(1, "client", 1000)
+    rounds = 0
+
+    async def count_rounds(simulator: Simulator) -> None:
+        nonlocal rounds
+        while not simulator.replay_differences:
+            rounds += 1
+            await trio.lowlevel.checkpoint()
+
+    async with (
+        open_simulator(port=None, replay=path) as simulator,
+        trio.open_nursery() as nursery,
+        dial(simulator) as client,
+    ):
+        await client.send(setup={"model": "models/gemini-3.8-live"})
+        nursery.start_soon(count_rounds, simulator)
+    assert rounds > 200
+    assert [found.kind for found in simulator.replay_differences] == ["missing"] * 4_000
 
 
 async def test_a_session_resumes_in_a_replay(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -360,7 +458,7 @@ async def test_the_program_can_be_lenient() -> None:
     host, port = url.removeprefix("ws://").split(":")
     stream = await trio.open_tcp_stream(host, int(port))
     await stream.aclose()
-    assert "No frames from clients." in stop(process)
+    assert "No frames from clients were judged." in stop(process)
 
 
 def test_the_program_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:

@@ -549,6 +549,286 @@ async def test_too_much_that_nobody_expects_is_told_and_bounded(autojump_clock: 
             await patience()
 
 
+@pytest.mark.parametrize("script_goes_on", [False, True])
+@pytest.mark.parametrize("which", ["never taken", "left behind"])
+async def test_no_message_may_come_on_another_connection(
+    which: str, script_goes_on: bool, autojump_clock: MockClock
+) -> None:
+    async def scenario(server: Scene) -> None:
+        await server.connected()
+        if which == "left behind":
+            await server.connected()
+        if script_goes_on:
+            await server.expect_text("Hello")
+
+    number = 2 if which == "never taken" else 1
+    with pytest.raises(
+        ScriptMismatch, match=rf"sent realtimeInput\.text 'Oh\.' \(connection {number},"
+    ):
+        async with (
+            open_simulator(port=None, script=scenario) as simulator,
+            dial(simulator) as first,
+        ):
+            await first.set_up()
+            async with dial(simulator) as second:
+                await second.set_up()
+                await wait_all_tasks_blocked()
+                await say(first if which == "left behind" else second, "Oh.")
+                await wait_all_tasks_blocked()
+                if which == "never taken" and script_goes_on:
+                    await say(first, "Hello")
+
+
+async def test_more_connections_than_are_kept_are_not_forgotten(
+    autojump_clock: MockClock,
+) -> None:
+    async def scenario(server: Scene) -> None:
+        await trio.lowlevel.checkpoint()
+
+    with pytest.raises(ScriptMismatch, match=r"sent realtimeInput\.text 'Oh\.' \(connection 1,"):
+        async with (
+            open_simulator(port=None, script=scenario) as simulator,
+            trio.open_nursery() as nursery,
+        ):
+            async with dial(simulator) as client:
+                await client.set_up()
+                await say(client, "Oh.")
+            for _ in range(64):
+                async with dial(simulator) as client:
+                    await client.set_up()
+            nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("expected", [False, True])
+async def test_nothing_is_not_the_end(expected: bool, autojump_clock: MockClock) -> None:
+    async def scenario(server: Scene) -> None:
+        await server.connected()
+        if expected:
+            await server.expect_end()
+        await server.expect_nothing(0.5)
+
+    async def converse() -> None:
+        async with (
+            open_simulator(port=None, script=scenario) as simulator,
+            dial(simulator) as client,
+        ):
+            await client.set_up()
+
+    if expected:
+        await converse()
+    else:
+        with pytest.raises(ScriptMismatch, match=r"expect_nothing\(0\.5\): the connection is over"):
+            await converse()
+
+
+@pytest.mark.parametrize("what", ["frame", "setup"])
+@pytest.mark.parametrize("step", ["none", "connected", "expect", "nothing"])
+async def test_what_is_illegal_is_a_mismatch(
+    what: str, step: str, autojump_clock: MockClock
+) -> None:
+    async def scenario(server: Scene) -> None:
+        await server.connected()
+        match step:
+            case "connected":
+                await server.connected()
+            case "expect":
+                await server.expect_text("Hello")
+            case "nothing":
+                await server.expect_nothing(0.5)
+
+    why = "Unknown name" if what == "frame" else "models/nope is not found"
+    with pytest.raises(ScriptMismatch, match=f"the client sent what is illegal .*{why}"):
+        async with (
+            open_simulator(port=None, script=scenario) as simulator,
+            dial(simulator) as client,
+        ):
+            await client.set_up()
+            if what == "frame":
+                await client.send(nonsense={})
+            else:
+                async with dial(simulator) as other:
+                    await other.refused(model="models/nope")
+
+
+async def test_an_illegal_frame_whose_end_is_expected(autojump_clock: MockClock) -> None:
+    async def scenario(server: Scene) -> None:
+        await server.connected()
+        await server.expect_end(by="server", code=1007)
+
+    async with open_simulator(port=None, script=scenario) as simulator, dial(simulator) as client:
+        await client.set_up()
+        await client.send(nonsense={})
+        await client.closed()
+
+
+async def test_in_lenient_mode_what_is_illegal_is_ignored(autojump_clock: MockClock) -> None:
+    async def scenario(server: Scene) -> None:
+        await server.connected()
+        await server.expect_text("Hello")
+
+    async with (
+        open_simulator(port=None, script=scenario, lenient=True) as simulator,
+        dial(simulator) as client,
+    ):
+        await client.set_up()
+        await client.send(nonsense={})
+        await say(client, "Hello")
+
+
+@pytest.mark.parametrize("step", ["none", "nothing"])
+async def test_what_was_forgotten_is_told(step: str, autojump_clock: MockClock) -> None:
+    go_on = trio.Event()
+
+    async def scenario(server: Scene) -> None:
+        await server.connected()
+        await go_on.wait()
+        if step == "nothing":
+            await server.expect_nothing(0.5)
+
+    with pytest.raises(ScriptMismatch, match=r"realtimeInput\.text 'Oh\.' had to be forgotten"):
+        async with (
+            open_simulator(port=None, script=scenario) as simulator,
+            dial(simulator) as client,
+        ):
+            await client.set_up()
+            await say(client, "Oh.")
+            for _ in range(5):
+                await client.send_audio(bytes(3_000_000))
+            await wait_all_tasks_blocked()
+            go_on.set()
+
+
+async def test_true_is_not_one(autojump_clock: MockClock) -> None:
+    def answer(value: object) -> dict[str, Any]:
+        response = {"id": "c1", "name": "look", "response": {"ok": value}}
+        return {"toolResponse": {"functionResponses": [response]}}
+
+    async def scenario(server: Scene) -> None:
+        await server.connected()
+        await server.call("look", call_id="c1")
+        await server.expect(answer(True))
+
+    mismatch = await mismatch_of(scenario, answer(1))
+    assert mismatch.got.endswith("response.ok is 1, not True")
+
+
+@pytest.mark.parametrize(
+    ("handle", "why"),
+    [
+        ("h1", None),
+        ("", "setup.sessionResumption.handle is empty"),
+        (None, "there is no setup.sessionResumption.handle"),
+    ],
+)
+async def test_any_text_but_the_empty_one(
+    handle: str | None, why: str | None, autojump_clock: MockClock
+) -> None:
+    async def scenario(server: Scene) -> None:
+        await server.connected()
+        await server.send_handle("h1")
+        await server.expect_end()
+        await server.connected({"sessionResumption": {"handle": "<any>"}})
+
+    async def converse() -> None:
+        async with open_simulator(port=None, script=scenario, resume_lock=False) as simulator:
+            async with dial(simulator) as client:
+                await client.set_up()
+                await client.until("sessionResumptionUpdate")
+            async with dial(simulator) as client:
+                await client.set_up(sessionResumption={} if handle is None else {"handle": handle})
+
+    if why is None:
+        await converse()
+    else:
+        with pytest.raises(ScriptMismatch, match=re.escape(why)):
+            await converse()
+
+
+async def test_what_fails_while_the_block_leaves_has_the_scripts_failure(
+    autojump_clock: MockClock,
+) -> None:
+    async def scenario(server: Scene) -> None:
+        await server.connected()
+        await server.expect_text("Hello")
+
+    async def check_at_the_end() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise AssertionError("mine")
+
+    async def converse() -> None:
+        async with (
+            open_simulator(port=None, script=scenario) as simulator,
+            trio.open_nursery() as nursery,
+            dial(simulator) as client,
+        ):
+            nursery.start_soon(check_at_the_end)
+            await client.set_up()
+            await say(client, "Hullo")
+            await patience()
+
+    with pytest.RaisesGroup(pytest.RaisesExc(AssertionError, match="mine")) as caught:
+        await converse()
+    assert any("The script had failed as well: " in note for note in caught.value.__notes__)
+
+
+async def test_a_script_that_leaves_with_a_group(autojump_clock: MockClock) -> None:
+    async def scenario(server: Scene) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            raise KeyError("mine")
+
+    with pytest.RaisesGroup(KeyError) as caught:
+        async with open_simulator(port=None, script=scenario):
+            await patience()
+    assert caught.value.__notes__ == ["It came from the script, at step 1."]
+
+
+async def test_a_cancelled_block_does_not_hide_the_scripts_failure(
+    autojump_clock: MockClock,
+) -> None:
+    async def scenario(server: Scene) -> None:
+        await trio.lowlevel.checkpoint()
+        raise KeyError("mine")
+
+    async def waits(server: Scene) -> None:
+        await server.connected()
+
+    with pytest.raises(KeyError), trio.CancelScope() as scope:
+        async with open_simulator(port=None, script=scenario):
+            try:
+                await patience()
+            finally:
+                scope.cancel()
+    with trio.CancelScope() as scope:
+        async with open_simulator(port=None, script=waits):
+            scope.cancel()
+            await patience()
+    assert scope.cancelled_caught
+
+
+async def test_ctrl_c_among_what_leaves_the_block_wins(autojump_clock: MockClock) -> None:
+    async def scenario(server: Scene) -> None:
+        await server.connected(within=5)
+
+    async def stop_at_the_end() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        async with open_simulator(port=None, script=scenario):
+            try:
+                await patience()
+            finally:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(stop_at_the_end)
+                    await patience()
+    assert any("The script had failed as well: " in note for note in caught.value.__notes__)
+
+
 # --- A script that can't be run ---
 
 

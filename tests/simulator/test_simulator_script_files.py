@@ -102,6 +102,32 @@ async def test_every_step(tmp_path: Path, autojump_clock: MockClock) -> None:
             await other.set_up()
 
 
+async def test_only_a_newline_ends_a_line(tmp_path: Path, autojump_clock: MockClock) -> None:
+    text = "One.\u2028Two.\u0085Three."
+    say = json.dumps({"say": text}, ensure_ascii=False)
+    async with played(tmp_path, f"{NEXT}\r", say) as (client, _simulator):
+        assert spoken(await client.until("turnComplete")) == text
+
+
+async def test_the_example_refuses_a_client_without_its_handle(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    (example,) = EXAMPLE
+    file = tmp_path / "reconnect.jsonl"
+    file.write_text(example, encoding="utf-8")
+    with pytest.raises(ScriptMismatch) as caught:
+        async with open_simulator(port=None, script=file) as simulator:
+            async with dial(simulator) as client:
+                await client.set_up(sessionResumption={})
+                await client.send(realtimeInput={"text": "Hello"})
+                await client.closed()
+            async with dial(simulator) as client:
+                await client.set_up(sessionResumption={})
+                await client.closed()
+    told = str(caught.value).replace(f"{tmp_path}/", "")
+    assert told in " ".join(PAGE.read_text(encoding="utf-8").split())
+
+
 async def test_a_mismatch_names_the_line(tmp_path: Path, autojump_clock: MockClock) -> None:
     with pytest.raises(ScriptMismatch) as caught:
         async with played(tmp_path, NEXT, "", '{"expect_text": "Hello"}') as (client, _simulator):
@@ -122,6 +148,8 @@ async def test_a_mismatch_names_the_line(tmp_path: Path, autojump_clock: MockClo
         ),
         ("[" * 100_000, "this is"),
         ('"say"', 'a step is a JSON object, such as {"say": "Hello"}.'),
+        ('{"expect_text": "a", "expect_text": "b"}', "'expect_text' stands twice in one object."),
+        ('{"call": {"name": "a", "args": {"x": 1, "x": 2}}}', "'x' stands twice in one object."),
         ('{"expct": "text"}', "there is no step 'expct'. Did you mean expect?"),
         ('{"zzz": 1}', "there is no step 'zzz'."),
         ('{"say": "a", "wait": 1}', "a line is one step, and this is 2: say, wait."),
@@ -226,11 +254,11 @@ def test_every_step_is_on_the_page() -> None:
 
 
 @asynccontextmanager
-async def program(script: Path) -> AsyncIterator[tuple[trio.Process, str]]:
+async def program(script: Path, *more: str) -> AsyncIterator[tuple[trio.Process, str]]:
     """The simulator's program and its URL."""
     command = [
         *(sys.executable, "-m", "gemini_live_trio.simulator", "--pace", "0", "--voice", "tone"),
-        *("--verbose", "--script", str(script)),
+        *("--verbose", "--script", str(script), *more),
     ]
     async with trio.open_nursery() as nursery:
         process = await nursery.start(
@@ -284,6 +312,30 @@ async def test_the_programs_status(said: str | None, tmp_path: Path) -> None:
     assert ("the client sent realtimeInput.text 'Hullo'" in told) is (said == "Hullo")
     assert ("The script isn't over" in told) is (said is None)
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("unwritable", [False, True])
+async def test_a_script_that_fails_has_its_report(tmp_path: Path, unwritable: bool) -> None:
+    script, report = tmp_path / "play.jsonl", tmp_path / "report.json"
+    script.write_text(f'{NEXT}\n{{"expect_end": true, "within": 0}}\n')
+    if unwritable:
+        report.mkdir()
+    async with program(script, "--report", "--report-json", str(report)) as (process, url):
+        host, _, port = url.removeprefix("ws://").partition(":")
+        stream = await trio.open_tcp_stream(host, int(port))
+        async with trio.open_nursery() as nursery:
+            websocket = await trio_websocket.wrap_client_stream(nursery, stream, host, BIDI)
+            await RawClient(websocket, stream).set_up()
+            told = await told_by(process)
+            nursery.cancel_scope.cancel()
+        await trio.aclose_forcefully(stream)
+    assert process.returncode == 1
+    assert "1 frames from clients: 1 setup." in told
+    assert "The script failed at " in told
+    assert ("Can't write the report " in told) is unwritable
+    assert "Traceback" not in told
+    if not unwritable:
+        assert json.loads(report.read_text())["roots"] == {"setup": 1}
 
 
 async def test_the_program_refuses_a_wrong_script(tmp_path: Path) -> None:

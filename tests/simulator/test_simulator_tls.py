@@ -21,6 +21,7 @@ from simulator.raw_client import BIDI, MODEL, RawClient, dial, dial_port
 
 from gemini_live_trio.errors import MissingDependency
 from gemini_live_trio.simulator import ServerConnection, Simulator, open_simulator
+from gemini_live_trio.simulator._door._door import HANDSHAKE_TIMEOUT
 
 # Errors of OpenSSL for an end without a goodbye; Python raises the one as the other's subclass.
 RUDE = (ssl.SSLEOFError, ssl.SSLSyscallError)
@@ -222,8 +223,10 @@ async def test_all_are_dropped_in_their_handshake_too() -> None:
         with trio.fail_after(20):
             while not simulator.visitors.inside:
                 await trio.testing.wait_all_tasks_blocked(0.01)
+            before = trio.current_time()
             await simulator.drop_all()
             assert await stream.receive_some() == b""
+            assert trio.current_time() - before < HANDSHAKE_TIMEOUT / 10
         await stream.aclose()
         async with dial(simulator, real=True) as client:
             assert await client.set_up()

@@ -11,8 +11,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import trio
 
 import _gemini_live_trio_pytest
+from gemini_live_trio.simulator import Scene
 from gemini_live_trio.testing import simulator_in_thread
 
 PLUGIN = "_gemini_live_trio_pytest"
@@ -205,11 +207,90 @@ def test_the_fixtures_are_documented() -> None:
 
 def test_a_simulator_in_a_thread_ends_with_its_block() -> None:
     with simulator_in_thread(pace=0) as running:
-        assert running.run_sync(lambda: running.simulator.setups) == []
+        assert running.run_sync(lambda: running.simulator.setups) == ()
     with pytest.raises(OSError), simulator_in_thread(host="192.0.2.1"):  # noqa: PT011 (as it is)
         raise AssertionError
     with pytest.raises(KeyError, match="mine"), simulator_in_thread():
         raise KeyError("mine")
+
+
+def test_who_calls_a_simulator_that_is_over_is_told_why() -> None:
+    async def script(_server: Scene) -> None:
+        await trio.lowlevel.checkpoint()
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"), simulator_in_thread(script=script) as running:
+        with pytest.raises(trio.RunFinishedError, match="the simulator is over") as caught:
+            running.run(trio.sleep_forever)
+        assert isinstance(caught.value.__cause__, KeyError)
+        for call in (running.run_sync, running.run):
+            with pytest.raises(trio.RunFinishedError) as caught:
+                call(trio.lowlevel.checkpoint)
+            assert isinstance(caught.value.__cause__, KeyError)
+    with pytest.raises(IndexError) as mine, simulator_in_thread(script=script) as running:
+        with pytest.raises(trio.RunFinishedError):
+            running.run(trio.sleep_forever)
+        raise IndexError
+    assert mine.value.__notes__ == ["The simulator failed as well: KeyError('mine')"]
+    with simulator_in_thread() as running:
+        pass
+    with pytest.raises(trio.RunFinishedError) as caught:
+        running.run_sync(int)
+    assert caught.value.__cause__ is None
+
+
+STOPPED = """
+import signal, threading, trio
+from gemini_live_trio.testing import simulator_in_thread
+
+arrived = threading.Event()
+main = threading.main_thread().ident
+
+def stop(*arguments):
+    arrived.set()
+    raise KeyboardInterrupt
+
+def ctrl_c():
+    signal.pthread_kill(main, signal.SIGINT)
+    arrived.wait()
+
+class Script:
+    def __fspath__(self):
+        if not arrived.is_set():
+            ctrl_c()
+        return __FILE__
+
+async def at_the_end():
+    try:
+        await trio.sleep_forever()
+    finally:
+        ctrl_c()
+
+signal.signal(signal.SIGINT, stop)
+options = {"script": Script()} if WHEN == "it starts" else {}
+try:
+    with simulator_in_thread(**options) as running:
+        if WHEN == "it ends":
+            running.run_sync(trio.lowlevel.spawn_system_task, at_the_end)
+        else:
+            ctrl_c()
+except KeyboardInterrupt:
+    print(WHEN, [thread.name for thread in threading.enumerate() if "simulator" in thread.name])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent another way there")
+@pytest.mark.parametrize("when", ["it starts", "it serves", "it ends"])
+def test_ctrl_c_ends_the_thread(when: str, tmp_path: Path) -> None:
+    script = tmp_path / "play.jsonl"
+    script.write_text('{"connection": "next"}')
+    done = subprocess.run(
+        [sys.executable, "-c", f"WHEN, __FILE__ = {when!r}, {str(script)!r}\n{STOPPED}"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{when} []\n", "")
 
 
 # --- The page ---

@@ -44,7 +44,10 @@ def _path_of(door: Door) -> str:
 def open_recorder(
     path: str | os.PathLike[str] | None, media: MediaMode, api_key: str | None
 ) -> Iterator[RecordingWriter | None]:
-    """Open the recording of a simulator for the length of a block; none without a path."""
+    """Open the recording of a simulator for the length of a block; none without a path.
+
+    Whoever has written into it closes it with ``aclose``, so as not to wait for the disk here.
+    """
     if path is None:
         yield None
         return
@@ -58,7 +61,7 @@ def open_recorder(
         yield recorder
 
 
-def open_replay(
+async def open_replay(
     path: str | os.PathLike[str] | None, speed: float, record: str | os.PathLike[str] | None
 ) -> Replay | None:
     """Open a recording to serve; none without a path."""
@@ -66,6 +69,10 @@ def open_replay(
         return None
     if not speed > 0:
         raise ValueError(f"a recording is replayed at a speed above 0, not {speed:g}")
-    if record is not None and Path(record).exists() and Path(record).samefile(path):
+    if record is not None and _are_one(record, path):
         raise ValueError(f"{record} can't be replayed and replaced at once")
-    return Replay(read_recording(path), speed)
+    return await Replay.open(read_recording(path), speed)
+
+
+def _are_one(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    return Path(path).exists() and Path(path).samefile(other)

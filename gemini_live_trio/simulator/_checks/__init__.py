@@ -4,4 +4,5 @@
 * ``_profiles``: what differs from model to model, with the source of each entry
 * ``_legality``: the report, and how to go on after something illegal
 * ``_refused``: how a broken rule is told
+* ``_arguments``: what the calls of a test may be given
 """

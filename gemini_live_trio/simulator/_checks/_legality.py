@@ -22,7 +22,7 @@ that is unknown, locked or of another model, a wrong key, a fault on request.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -112,7 +112,7 @@ class LegalityReport:
 
     def __str__(self) -> str:
         if not self.frames:
-            return "No frames from clients."
+            return "No frames from clients were judged."
         roots = ", ".join(f"{count} {root}" for root, count in self.roots.items())
         lines = [f"{self.frames} frames from clients: {roots}."]
         if self.legal:
@@ -131,10 +131,14 @@ class LegalityBook:
     Args:
       lenient: Whether what is wrong is passed over rather than refused.
       redactor: Keeps credentials out of the report.
+
+    Attributes:
+      told: Called with each broken rule; for a script.
     """
 
     def __init__(self, *, lenient: bool = False, redactor: Redactor | None = None) -> None:
         self.lenient: bool = lenient
+        self.told: Callable[[Violation], None] | None = None
         self._redactor = redactor or Redactor()
         self._roots: Counter[str] = Counter()
         self._connections: dict[int, Counter[str]] = {}
@@ -184,6 +188,8 @@ class LegalityBook:
             self._violations.append(violation)
         else:
             self._unlisted += 1
+        if self.told is not None:
+            self.told(violation)
         if not self.lenient:
             raise refused
 

@@ -59,7 +59,6 @@ class Doorkeeper:
         self.hub = hub
         self.tokens: TokenStore = TokenStore()
         self.visitors: Visitors = Visitors()
-        self.streams: set[GatedStream] = set()
         self._tls = tls
 
     async def serve(self, raw: trio.abc.Stream) -> None:
@@ -71,12 +70,12 @@ class Doorkeeper:
         inner = raw if self._tls is None else trio.SSLStream(raw, self._tls, server_side=True)
         stream = GatedStream(inner)
         fault: Exception | None = None
-        self.streams.add(stream)
+        self.hub.streams.add(stream)
         self.visitors.enter()
         try:
             if not self.hub.accepting:
                 return
-            if len(self.streams) > MOST_STREAMS:
+            if len(self.hub.streams) > MOST_STREAMS:
                 self.visitors.turned_away += 1
                 log.info("%s was turned away: %d are inside", _peer(raw), MOST_STREAMS)
                 return
@@ -93,7 +92,7 @@ class Doorkeeper:
             what = shown(str(group.exceptions[0]))
             log.info("%s broke the WebSocket protocol: %s", _peer(raw), what)
         finally:
-            self.streams.discard(stream)
+            self.hub.streams.discard(stream)
             self.visitors.leave()
             # Shielded, since a cancellation here would take the place of what is on its way out.
             with trio.CancelScope(shield=True):

@@ -134,8 +134,15 @@ class Exchange:
         )
 
     def give_back(self) -> None:
-        """Put everything that was read back into the stream."""
-        self._stream.push_back(self._raw)
+        """Put everything that was read back into the stream.
+
+        Raises:
+          BadRequest: it has a body, and nobody could tell where its frames begin.
+        """
+        if not isinstance(_next(self._connection), h11.EndOfMessage):
+            raise BadRequest("The request for a WebSocket has a body.")
+        frames, _ = self._connection.trailing_data
+        self._stream.push_back(self._raw, head=len(self._raw) - len(frames))
 
     async def read_body(self) -> bytes:
         """Read the rest of the request.
@@ -154,7 +161,7 @@ class Exchange:
             elif event is h11.NEED_DATA:
                 if self._connection.they_are_waiting_for_100_continue:
                     go_on = h11.InformationalResponse(status_code=100, headers=[])
-                    await self._stream.send_all(self._connection.send(go_on) or b"")
+                    await _send(self._stream, self._connection.send(go_on) or b"")
                 await _feed(self._connection, self._stream)
             else:
                 return bytes(body)
@@ -212,6 +219,13 @@ def _next(connection: h11.Connection) -> Any:
     return event
 
 
+async def _send(stream: GatedStream, data: bytes) -> None:
+    try:
+        await stream.send_all(data)
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        raise Gone from None
+
+
 async def _feed(connection: h11.Connection, stream: GatedStream) -> bytes:
     try:
         data = await stream.receive_some(RECEIVE_BYTES)
@@ -239,8 +253,5 @@ async def _answer(
     data = connection.send(response) or b""
     if not bare:
         data += connection.send(h11.Data(data=answer.body)) or b""
-    try:
-        await stream.send_all(data)
-        await stream.end_politely()
-    except (trio.BrokenResourceError, trio.ClosedResourceError):
-        raise Gone from None
+    await _send(stream, data)
+    await stream.end_politely()

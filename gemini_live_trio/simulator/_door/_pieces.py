@@ -14,32 +14,28 @@ __all__ = ["MOST_PIECES", "PieceCounter"]
 MOST_PIECES: Final = 65_536
 """For one message; one of 15 MiB has come in a quarter of that over an ordinary network."""
 
-_HEAD_END: Final = b"\r\n\r\n"
-
 
 class PieceCounter:
     """Follows the bytes of a client from its upgrade request on.
+
+    Args:
+      head: How many bytes that request has.
 
     Attributes:
       pieces: Of the message that isn't whole yet: frames, and reads within a frame.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, head: int = 0) -> None:
         self.pieces: int = 0
-        self._head: bytes | None = b""
+        self._head = head
         self._header = bytearray()
         self._payload = 0
         self._whole = False
 
     def feed(self, data: bytes) -> bool:
         """Take the next bytes; ``False`` once a message has too many pieces."""
-        if self._head is not None:
-            self._head += data
-            end = self._head.find(_HEAD_END)
-            if end < 0:
-                return True  # bounded by whoever reads the head
-            data, self._head = self._head[end + len(_HEAD_END) :], None
-        at = 0
+        at = min(self._head, len(data))
+        self._head -= at
         while at < len(data):
             if self._payload:
                 step = min(self._payload, len(data) - at)

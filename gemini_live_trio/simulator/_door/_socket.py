@@ -29,6 +29,8 @@ SEND_TIMEOUT: Final = 60.0
 CLOSE_TIMEOUT: Final = 2.0
 """Seconds a client has to answer a close frame."""
 REASON_BYTES: Final = 123
+_OURS: Final = "Exceeded maximum message size"
+"""How the WebSocket tells that it refused a message itself."""
 """What a WebSocket close frame has room for; the service cuts there, even inside a word."""
 
 
@@ -63,7 +65,7 @@ class Ending:
 
 def cut_reason(reason: str) -> str:
     """Cut a close reason as the service does: at 123 bytes, wherever that falls."""
-    return reason.encode()[:REASON_BYTES].decode(errors="ignore")
+    return reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")
 
 
 class Socket:
@@ -161,7 +163,7 @@ class Socket:
             closed = self._websocket.closed
             code = 1006 if closed is None else closed.code
             reason = "" if closed is None else closed.reason or ""
-            if code == 1009:
+            if code == 1009 and reason.startswith(_OURS):
                 self.ending = Ending("server", code, reason, "the message is too large")
             else:
                 by: Literal["client", "nobody"] = "nobody" if code == 1006 else "client"

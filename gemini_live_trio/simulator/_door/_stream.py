@@ -27,6 +27,8 @@ _PONG: Final = 0x8A
 _EMPTY_PING: Final = b"\x89\x00"
 _WHOLE_MESSAGES: Final = (0x81, 0x82)
 _FINAL: Final = 0x80
+_MOST_FRAGMENTS: Final = 10_000
+"""Of one message; they are cut in one go, and nothing else happens meanwhile."""
 _SLOW_READS_A_SECOND: Final = 10
 _MOST_LATE: Final = 1_000
 LINGER_SECONDS: Final = 2.0
@@ -46,7 +48,8 @@ class GatedStream(trio.abc.Stream):
       ping_before_close: Whether a ping goes out just before our close frame.
       pong_delay: Seconds by which our pongs are late.
       read_rate: Bytes a second that are read; ``None``: as they come.
-      fragment_size: Bytes in a fragment of a message; ``None``: messages are whole.
+      fragment_size: Bytes in a fragment of a message, or more where it would have too many
+        fragments; ``None``: messages are whole.
     """
 
     def __init__(self, inner: trio.abc.Stream) -> None:
@@ -116,10 +119,15 @@ class GatedStream(trio.abc.Stream):
         if isinstance(self._inner, trio.SSLStream):
             await self._inner.do_handshake()
 
-    def push_back(self, request: bytes) -> None:
-        """Let ``receive_some`` give a request for a WebSocket once more, and watch what follows."""
+    def push_back(self, request: bytes, *, head: int) -> None:
+        """Let ``receive_some`` give a request for a WebSocket once more, and watch what follows.
+
+        Args:
+          request: All that was read of it, and maybe a little more.
+          head: How many bytes of that are the request.
+        """
         self._held = request + self._held
-        self._pieces = PieceCounter()
+        self._pieces = PieceCounter(head)
 
     def hold_open(self) -> None:
         """Make ``aclose`` close nothing that the peer could see; ``let_go`` ends this."""
@@ -307,20 +315,21 @@ def _fragmented(frame: bytes, size: int) -> bytes:
     RFC 6455, section 5.2: seven bits of length, or 126 and 16 bits, or 127 and 64.
     """
     start = {126: 4, 127: 10}.get(frame[1], 2)
-    payload = frame[start:]
-    pieces = [payload[at : at + size] for at in range(0, len(payload), size)] or [b""]
-    cut = bytearray()
+    payload = memoryview(frame)[start:]
+    size = max(size, -(-len(payload) // _MOST_FRAGMENTS))
+    pieces = [payload[at : at + size] for at in range(0, len(payload), size)] or [payload]
+    cut: list[bytes | memoryview] = []
     for index, piece in enumerate(pieces):
         kind = 0 if index else frame[0] & ~_FINAL
-        cut.append(kind | (_FINAL if index == len(pieces) - 1 else 0))
+        kind |= _FINAL if index == len(pieces) - 1 else 0
         if len(piece) < 126:
-            cut.append(len(piece))
+            cut.append(bytes([kind, len(piece)]))
         elif len(piece) < 1 << 16:
-            cut += b"\x7e" + len(piece).to_bytes(2, "big")
+            cut.append(bytes([kind, 126]) + len(piece).to_bytes(2, "big"))
         else:
-            cut += b"\x7f" + len(piece).to_bytes(8, "big")
-        cut += piece
-    return bytes(cut)
+            cut.append(bytes([kind, 127]) + len(piece).to_bytes(8, "big"))
+        cut.append(piece)
+    return b"".join(cut)
 
 
 class _Gate:

@@ -7,6 +7,7 @@ above the quietest the line has been lately, and above an absolute floor that th
 
 from __future__ import annotations
 
+import copy
 import math
 import operator
 import sys
@@ -134,7 +135,8 @@ class Ears:
         self._quiet_run = 0
         self._speaking = False
         self._most_kept = int(MOST_KEPT_SECONDS * rate_hz * 2) if keep else 0
-        self._kept = bytearray()
+        self._kept: tuple[bytes, ...] = ()
+        self._kept_bytes = 0
         self._first_loud: float | None = None
         self._last_loud = 0.0
         self._told = 0.0
@@ -143,6 +145,13 @@ class Ears:
     def speaking(self) -> bool:
         """Whether an utterance, or a marked activity, is going on."""
         return self._speaking
+
+    def copied(self) -> Ears:
+        """Return a line in the same state; both share the sound so far, and no later change."""
+        other = copy.copy(self)
+        other._rest = self._rest.copy()
+        other._before = self._before.copy()
+        return other
 
     def hear(self, pcm: bytes) -> list[Noticed]:
         """Take the next sound; an odd byte waits for its other half."""
@@ -165,7 +174,7 @@ class Ears:
         if self._speaking:
             return []
         self._start()
-        self._kept.clear()
+        self._forget()
         return [SpeechStarted(self.offset)]
 
     def finish(self) -> list[Noticed]:
@@ -187,8 +196,7 @@ class Ears:
             self._quiet_run += 1
         self.offset += FRAME_SECONDS
         if self._speaking:
-            if len(self._kept) < self._most_kept:
-                self._kept += frame
+            self._keep(frame)
             self._go_on(noticed)
             return
         self._before.append(frame)
@@ -213,7 +221,9 @@ class Ears:
 
     def _start(self) -> None:
         self._speaking = True
-        self._kept = bytearray(b"".join(self._before)[: self._most_kept])
+        self._forget()
+        for frame in self._before:
+            self._keep(frame)
         self._before.clear()
         self._first_loud = None
         self._quiet_run = 0
@@ -221,13 +231,22 @@ class Ears:
 
     def _end(self) -> SpeechEnded:
         seconds = 0.0 if self._first_loud is None else self._last_loud - self._first_loud
-        ended = SpeechEnded(self.offset, seconds, bytes(self._kept))
+        ended = SpeechEnded(self.offset, seconds, b"".join(self._kept))
         self._speaking = False
-        self._kept.clear()
+        self._forget()
         self._before.clear()
         self._first_loud = None
         self._loud_run = 0
         return ended
+
+    def _keep(self, frame: bytes) -> None:
+        if self._kept_bytes < self._most_kept:
+            self._kept += (frame,)  # never changed in place, so that copies can share it
+            self._kept_bytes += len(frame)
+
+    def _forget(self) -> None:
+        self._kept = ()
+        self._kept_bytes = 0
 
 
 def _frames(milliseconds: int | None, default: int) -> int:

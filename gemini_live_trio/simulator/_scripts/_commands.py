@@ -504,7 +504,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
             "say",
             "a turn with these words",
             "server.say(text)",
-            _C.say,
+            lambda c, text: c.say(text),  # which a command typed by the client doesn't wait for
             words("text", rest=True),
         ),
         (

@@ -47,12 +47,14 @@ class Inbox:
       heard: The messages, oldest first.
       lost: The first that had to be forgotten though it mattered, in words.
       ended: Whether the connection is over.
+      seen_over: Whether a step expected that.
     """
 
     connection: ServerConnection
     heard: deque[Heard] = attrs.field(factory=deque)
     lost: str = ""
     ended: bool = False
+    seen_over: bool = False
     _size: int = attrs.field(default=0, init=False)
 
     def put(self, heard: Heard, *, most: int) -> None:

@@ -14,7 +14,10 @@ from ...errors import DecodeError
 from .._books._ledger import summary_of
 from ._orders import nearest
 
-__all__ = ["PatternError", "describe", "difference", "is_media", "pattern_from", "text_in"]
+__all__ = ["ANY", "PatternError", "describe", "difference", "is_media", "pattern_from", "text_in"]
+
+ANY: Final = "<any>"
+"""In a pattern, instead of a text: whatever isn't empty."""
 
 _MOST_SHOWN: Final = 120
 _HIDDEN: Final = frozenset({"handle"})
@@ -66,7 +69,7 @@ def _under(path: str, name: str) -> str:
 def difference(pattern: Any, value: Any, path: str = "") -> str | None:
     """Say where a value isn't as the pattern has it; ``None`` where it fits.
 
-    Objects may hold more than the pattern, lists may not.
+    Objects may hold more than the pattern, lists may not. ``ANY`` fits whatever isn't empty.
     """
     if isinstance(pattern, wire.Message) and isinstance(value, type(pattern)):
         for field in attrs.fields(type(pattern)):
@@ -95,7 +98,11 @@ def difference(pattern: Any, value: Any, path: str = "") -> str | None:
             if found is not None:
                 return found
         return None
-    if pattern == value:
+    if pattern == ANY and value is not None and value is not wire.ABSENT:
+        empty = isinstance(value, (str, bytes, Mapping, Sequence)) and not value
+        return f"{path} is empty" if empty else None
+    # True isn't 1, though Python holds them equal.
+    if pattern == value and isinstance(pattern, bool) is isinstance(value, bool):
         return None
     if value is None or value is wire.ABSENT:
         return f"there is no {path}"

@@ -27,6 +27,7 @@ import trio
 
 from ... import wire
 from .._actions import ConnectionActions, ServiceActions
+from .._checks._legality import Violation
 from .._connection import ServerConnection
 from .._door._socket import Ending
 from .._hub import Hub
@@ -62,9 +63,10 @@ class Scene(ConnectionActions, ServiceActions):
     The calls of a connection mean the one that ``connected`` gave last.
 
     Attributes:
-      strict: Whether a message that no step expects is a mismatch. Sound, pictures and the marks
-        around them never are: they are passed over where something else is expected. It is
-        ``True`` where no mind answers, ``False`` where one does; settable.
+      strict: Whether a message that no step expects is a mismatch, on whichever connection it
+        comes, and so is an illegal frame. Sound, pictures and the marks around them never are:
+        they are passed over where something else is expected. It is ``True`` where no mind
+        answers, ``False`` where one does; settable.
       place: Where the script stands, for its errors; set by scripts in files.
     """
 
@@ -75,6 +77,8 @@ class Scene(ConnectionActions, ServiceActions):
         self._inbox: Inbox | None = None
         self._arrived: deque[Inbox] = deque()
         self._inboxes: dict[ServerConnection, Inbox] = {}
+        self._stray = ""
+        self._illegal: dict[int, Violation] = {}
         self._changed = trio.lowlevel.ParkingLot()
         self._steps = 0
         self._doing = ""
@@ -84,6 +88,7 @@ class Scene(ConnectionActions, ServiceActions):
         self._failure: Exception | None = None
         self._began = trio.current_time()
         hub.audience.append(self)
+        hub.legality.told = self._broken
 
     def __repr__(self) -> str:
         return f"<Scene, {self._where()}>"
@@ -113,11 +118,12 @@ class Scene(ConnectionActions, ServiceActions):
         """Wait for the next connection that finished its setup; the steps are about it from now on.
 
         Args:
-          setup: What its setup must say: a part of it, or a function that says yes or no.
+          setup: What its setup must say: a part of it, or a function that says yes or no. In a
+            part, ``"<any>"`` is any text but the empty one, such as a handle.
           within: Seconds until then.
 
         Raises:
-          ScriptMismatch: it didn't come in time, or with another setup; or the connection before
+          ScriptMismatch: it didn't come in time, or with another setup; or a connection before
             it sent something that nobody expected.
         """
         if isinstance(setup, Mapping):
@@ -129,8 +135,10 @@ class Scene(ConnectionActions, ServiceActions):
             await trio.lowlevel.checkpoint()
             while not self._arrived:
                 self._refuse_leftovers()
+                self._refuse_illegal()
                 await self._changed.park()
             self._refuse_leftovers()
+            self._refuse_illegal()
             if self._inbox is not None:
                 self._inboxes.pop(self._inbox.connection, None)
             self._inbox = self._arrived.popleft()
@@ -146,7 +154,8 @@ class Scene(ConnectionActions, ServiceActions):
         Args:
           wanted: The name of its field, such as ``"toolResponse"`` or ``"audio"``; or a part of
             it, such as ``{"realtimeInput": {"text": "Hello"}}``; or a function that says yes or
-            no. A part fits where everything in it is in the message; lists must be as long.
+            no. A part fits where everything in it is in the message; lists must be as long, and
+            ``"<any>"`` is any text but the empty one.
           within: Seconds until then.
           skip: Whether other messages may come before it.
 
@@ -274,8 +283,10 @@ class Scene(ConnectionActions, ServiceActions):
     async def expect_nothing(self, seconds: float) -> None:
         """Wait so long, in which no message may come but sound, pictures and marks.
 
+        The connection has to stay, unless ``expect_end`` was there before.
+
         Raises:
-          ScriptMismatch: something came.
+          ScriptMismatch: something came, or the connection ended.
         """
         self._begin(f"expect_nothing({seconds:g})")
         with trio.move_on_after(seconds):
@@ -285,6 +296,11 @@ class Scene(ConnectionActions, ServiceActions):
                     heard = inbox.take()
                     if heard.matters:
                         raise self._mismatch(heard, "")
+                self._refuse_lost(inbox)
+                self._refuse_strays()
+                self._refuse_illegal()
+                if inbox.ended and not inbox.seen_over:
+                    raise self._failed(f"the connection is over: {inbox.connection.ending}")
                 await self._changed.park()
 
     async def expect_end(
@@ -317,6 +333,8 @@ class Scene(ConnectionActions, ServiceActions):
                     break
                 await self._changed.park()
             ending = await inbox.connection.wait_ended()
+            inbox.seen_over = True
+            self._illegal.pop(inbox.connection.number, None)  # what it ended with
             if by not in (None, ending.by) or code not in (None, ending.code):
                 raise self._failed(f"the connection is over: {ending}")
             return ending
@@ -376,8 +394,9 @@ class Scene(ConnectionActions, ServiceActions):
                     return heard
                 if heard.matters and self.strict and not skip:
                     raise self._mismatch(heard, wrong)
-            if inbox.lost:
-                raise self._failed(f"too much came at once, and {inbox.lost} had to be forgotten")
+            self._refuse_lost(inbox)
+            self._refuse_strays()
+            self._refuse_illegal()
             if inbox.ended:
                 ending = inbox.connection.ending
                 raise self._failed(f"the connection is over: {ending}")
@@ -389,6 +408,27 @@ class Scene(ConnectionActions, ServiceActions):
             heard = inbox.take()
             if heard.matters and self.strict:
                 raise self._mismatch(heard, "")
+        if inbox is not None and self.strict:
+            self._refuse_lost(inbox)
+        self._refuse_strays()
+
+    def _refuse_lost(self, inbox: Inbox) -> None:
+        if inbox.lost:
+            raise self._failed(f"too much came at once, and {inbox.lost} had to be forgotten")
+
+    def _refuse_strays(self) -> None:
+        if self._stray and self.strict:
+            raise self._failed(self._stray)
+
+    def _refuse_illegal(self) -> None:
+        illegal = next(iter(self._illegal.values()), None)
+        if illegal is not None and self.strict:
+            when = illegal.time - self._began
+            why = "" if illegal.why == illegal.reason else f" ({illegal.why})"
+            raise self._failed(
+                f"the client sent what is illegal (connection {illegal.connection}, at "
+                f"{when:.2f} s): {illegal.code} {illegal.reason.rstrip('.')}{why}"
+            )
 
     def _check_setup(
         self, wanted: Mapping[str, Any] | Callable[[wire.LiveClientSetup], bool] | None
@@ -403,11 +443,13 @@ class Scene(ConnectionActions, ServiceActions):
             raise self._failed("the setup doesn't fit: the function says no")
 
     def _mismatch(self, heard: Heard, why: str) -> ScriptMismatch:
-        when = heard.time - self._began
-        number = self.connection.number
-        got = f"the client sent {describe(heard.message)}"
         why = f": {why}" if why else ""
-        return self._failed(f"{got} (connection {number}, at {when:.2f} s){why}")
+        return self._failed(f"{self._told(heard, self.connection)}{why}")
+
+    def _told(self, heard: Heard, connection: ServerConnection) -> str:
+        when = heard.time - self._began
+        sent = f"the client sent {describe(heard.message)}"
+        return f"{sent} (connection {connection.number}, at {when:.2f} s)"
 
     def _late(self, seconds: float, more: str = "") -> ScriptMismatch:
         return self._failed(f"it didn't come within {seconds:g} s{more and f'; {more}'}")
@@ -428,14 +470,22 @@ class Scene(ConnectionActions, ServiceActions):
         except trio.BrokenResourceError as error:
             self._failure = self._failed(f"{error}, so nothing can be sent")
             self._failure.__cause__ = error
+        except BaseExceptionGroup as group:
+            cancelled, rest = group.split(trio.Cancelled)
+            if not isinstance(rest, ExceptionGroup):
+                raise
+            rest.add_note(f"It came from the script, at {self._where()}.")
+            self._failure = rest
+            if cancelled is not None:
+                raise cancelled from None
         except Exception as error:  # noqa: BLE001 (raised from the block)
             if not isinstance(error, ScriptMismatch):
                 error.add_note(f"It came from the script, at {self._where()}.")
             self._failure = error
         finally:
             self._over.set()
-        if self._failure is not None:
-            scope.cancel()
+            if self._failure is not None:
+                scope.cancel()
 
     async def _finish(self) -> Exception | None:
         """Give the script a moment to come to its end, and tell what is wrong with it."""
@@ -452,6 +502,10 @@ class Scene(ConnectionActions, ServiceActions):
         self._doing = "the end of the script"
         try:
             self._refuse_leftovers()
+            self._refuse_illegal()
+            for inbox in self._arrived:
+                self._pass_over(inbox)
+            self._refuse_strays()
         except ScriptMismatch as mismatch:
             self._failure = mismatch
         return self._failure
@@ -461,7 +515,9 @@ class Scene(ConnectionActions, ServiceActions):
     def arrived(self, connection: ServerConnection) -> None:
         """A connection finished its setup."""
         if len(self._arrived) == MOST_ARRIVALS:
-            self._inboxes.pop(self._arrived.popleft().connection, None)
+            forgotten = self._arrived.popleft()
+            self._inboxes.pop(forgotten.connection, None)
+            self._pass_over(forgotten)
         inbox = Inbox(connection)
         self._inboxes[connection] = inbox
         self._arrived.append(inbox)
@@ -472,10 +528,12 @@ class Scene(ConnectionActions, ServiceActions):
     ) -> None:
         """A message was taken."""
         inbox = self._inboxes.get(connection)
+        heard = Heard(trio.current_time(), message, size)
         if inbox is not None:
-            most = MOST_BYTES if inbox is self._inbox else MOST_WAITING_BYTES
-            inbox.put(Heard(trio.current_time(), message, size), most=most)
-            self._changed.unpark_all()
+            inbox.put(heard, most=MOST_BYTES if inbox is self._inbox else MOST_WAITING_BYTES)
+        elif heard.matters and self.strict:
+            self._stray = self._stray or self._told(heard, connection)
+        self._changed.unpark_all()
 
     def left(self, connection: ServerConnection) -> None:
         """A connection is over."""
@@ -483,6 +541,21 @@ class Scene(ConnectionActions, ServiceActions):
         if inbox is not None:
             inbox.ended = True
             self._changed.unpark_all()
+
+    def _broken(self, violation: Violation) -> None:
+        """A frame was illegal; in lenient mode that is passed over."""
+        if self.strict and not self._hub.legality.lenient and len(self._illegal) < MOST_ARRIVALS:
+            self._illegal.setdefault(violation.connection, violation)
+            self._changed.unpark_all()
+
+    def _pass_over(self, inbox: Inbox) -> None:
+        """Note what came on a connection that the script won't come to."""
+        if inbox.lost and self.strict and not self._stray:
+            number = inbox.connection.number
+            self._stray = f"the client sent {inbox.lost} (connection {number})"
+        for heard in inbox.heard:
+            if heard.matters and self.strict and not self._stray:
+                self._stray = self._told(heard, inbox.connection)
 
 
 Script: TypeAlias = Callable[[Scene], Awaitable[None]]

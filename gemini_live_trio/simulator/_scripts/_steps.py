@@ -49,13 +49,15 @@ def read_script(path: str | os.PathLike[str]) -> Script:
     try:
         if Path(path).stat().st_size > MOST_BYTES:
             raise ScriptError(f"{name} is too large for a script.")
-        text = Path(path).read_text(encoding="utf-8")
+        if Path(path).is_fifo():
+            raise ScriptError(f"{name} is a pipe; name a file.")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ScriptError(f"{name} can't be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
         raise ScriptError(f"{name} is no text in UTF-8.") from None
     lines = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         try:
             act = _read_line(line)
         except ValueError as error:
@@ -77,7 +79,7 @@ def _read_line(line: str) -> Act | None:
     if not line.strip():
         return None
     try:
-        step = json.loads(line)
+        step = json.loads(line, object_pairs_hook=_once_each)
     except json.JSONDecodeError as error:
         raise _Wrong(f"this is no JSON ({error.msg}, at character {error.pos + 1}).") from None
     except RecursionError:
@@ -106,11 +108,22 @@ def _read_line(line: str) -> Act | None:
         raise _Wrong(f"{name}: {error}") from None
 
 
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object, in which JSON would let the last of several equal names win."""
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in made:
+            raise _Wrong(f"{name!r} stands twice in one object.")
+        made[name] = value
+    return made
+
+
 # --- What each step may say --------------------------------------------------------------------
 
 
 def _seconds(value: Any, what: str = "it") -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
         raise _Wrong(f"{what} is a number of seconds, not {value!r}.")
     return float(value)
 
@@ -183,7 +196,7 @@ def _expect_text(value: Any, *, within: Any = None, skip: Any = False) -> Act:
     elif isinstance(value, dict):
         try:
             wanted = re.compile(_text(_object(value, "like").get("like")))
-        except re.error as error:
+        except (re.error, RecursionError, OverflowError) as error:
             raise _Wrong(f"this is no regular expression: {error}.") from None
     else:
         wanted = _text(value)

@@ -16,7 +16,7 @@ from .._checks._profiles import Profile
 from .._checks._rules import CATCH_ALL, Refused
 from .._mind._ears import Ears, Noticed, SpeechEnded, SpeechGoesOn, SpeechStarted
 from .._mind._eyes import describe_image
-from .._sessions import Hearing, Prompt, Session, State, Turn
+from .._sessions import MOST_TURNS, Hearing, Prompt, Session, State, Turn
 from ._answering import Answering
 from ._delivery import Delivery
 from ._frames import content, voice_activity
@@ -185,7 +185,8 @@ class Dialogue:
         self.answers.calling.cancel(cancellation.ids)
 
     def _take_content(self, given: wire.LiveClientContent) -> None:
-        turns = tuple(turn_from(turn) for turn in given.turns if turn.role != "system")
+        said = [turn for turn in given.turns if turn.role != "system"]
+        turns = tuple(turn_from(turn) for turn in said[-MOST_TURNS:])
         for turn in given.turns:
             if turn.role == "system":  # documented for Vertex AI
                 self._state.instruction = text_of(turn)
@@ -211,20 +212,10 @@ class Dialogue:
         return answered.counts
 
     def _take_realtime(self, given: wire.LiveClientRealtimeInput) -> None:
-        if self.strict_blocking and self.answers.calling.blocked:
-            raise Refused(
-                1008,
-                "Operation is not implemented, or supported, or enabled.",
-                "input while a function's answer is waited for",
-            )
+        self._check_realtime(given)
         if given.media_chunks:
-            if not self._profile.media_chunks:
-                raise Refused(
-                    1007,
-                    "realtime_input.media_chunks is deprecated. Use audio, video, or text instead.",
-                )
             blob = given.media_chunks[0]
-            if (blob.mime_type or "").startswith("image/"):
+            if _is_image(blob):
                 self._look(blob)
             else:
                 self._listen(blob)
@@ -241,39 +232,65 @@ class Dialogue:
             if self._interpreter is not None:
                 self._reactions.append(Passed(0.0, flush=True))
 
-    def _take_marks(self, given: wire.LiveClientRealtimeInput) -> None:
-        if not self._manual:
+    def _check_realtime(self, given: wire.LiveClientRealtimeInput) -> None:
+        """Refuse what can't be taken, before any of it is."""
+        if self.strict_blocking and self.answers.calling.blocked:
+            raise Refused(
+                1008,
+                "Operation is not implemented, or supported, or enabled.",
+                "input while a function's answer is waited for",
+            )
+        if given.media_chunks and not self._profile.media_chunks:
+            raise Refused(
+                1007,
+                "realtime_input.media_chunks is deprecated. Use audio, video, or text instead.",
+            )
+        marks = given.activity_start is not None or given.activity_end is not None
+        if marks and not self._manual:
             raise Refused(
                 1007,
                 "Explicit activity control is not supported when automatic activity detection "
                 "is enabled.",
             )
+        chunks = given.media_chunks[:1]
+        ends = self._hearing.marked and given.activity_start is None
+        if marks and ends and not self._hearing.marked_anything and not chunks:
+            raise Refused(1007, "Precondition check failed.", "an activity without any input")
+        if given.video is not None and not _is_image(given.video):
+            raise Refused(1007, CATCH_ALL, f"video must be images, not {given.video.mime_type!r}")
+        sounds = [blob for blob in chunks if not _is_image(blob)]
+        if given.audio is not None:
+            sounds.append(given.audio)
+        ears = self._hearing.ears
+        before = None if ears is None or self._hearing.rate_free else ears.rate_hz
+        for rate_hz in map(rate_of, sounds):
+            if before not in (None, rate_hz):
+                raise Refused(
+                    1007,
+                    f"Sample rate changed from previously {before} to {rate_hz}, "
+                    "which is not supported.",
+                )
+            before = rate_hz
+
+    def _take_marks(self, given: wire.LiveClientRealtimeInput) -> None:
         if given.activity_start is not None:
             self._hearing.marked = True
             self._hearing.marked_anything = False
             self._notice(self._line(DEFAULT_RATE_HZ).begin())
         elif self._hearing.marked:
             self._hearing.marked = False
-            if not self._hearing.marked_anything:
-                raise Refused(1007, "Precondition check failed.", "an activity without any input")
             self._notice(self._line(DEFAULT_RATE_HZ).finish())
 
     def _take_context(self, given: wire.LiveClientContextUpdate) -> None:
+        if given.tools is not None:
+            check_functions(given.tools.tools, self._profile)
         if given.system_instruction is not None:
             self._state.instruction = text_of(given.system_instruction)
         if given.tools is not None:
-            check_functions(given.tools.tools, self._profile)
             self.answers.declare(given.tools.tools)
 
     def _listen(self, blob: wire.Blob) -> None:
         rate_hz = rate_of(blob)
-        ears = self._hearing.ears
-        if ears is not None and not self._hearing.rate_free and ears.rate_hz != rate_hz:
-            raise Refused(
-                1007,
-                f"Sample rate changed from previously {ears.rate_hz} to {rate_hz}, "
-                "which is not supported.",
-            )
         pcm = blob.data or b""
         self._hearing.marked_anything = True
         ears = self._line(rate_hz)
@@ -298,8 +315,6 @@ class Dialogue:
         return ears
 
     def _look(self, blob: wire.Blob) -> None:
-        if not (blob.mime_type or "").startswith("image/"):
-            raise Refused(1007, CATCH_ALL, f"video must be images, not {blob.mime_type!r}")
         self._hearing.marked_anything = True
         self._hearing.seen = [*self._hearing.seen, describe_image(blob.data or b"")][-3:]
 
@@ -396,3 +411,7 @@ class Dialogue:
         prompt = Prompt(self._state.epoch, turns, answer, echo)
         self._state.waiting = (*self._state.waiting, prompt)
         self._reactions.append(prompt)
+
+
+def _is_image(blob: wire.Blob) -> bool:
+    return (blob.mime_type or "").startswith("image/")

@@ -1,0 +1,193 @@
+"""Asking a proxy for the way to the service.
+
+HTTP CONNECT is h11's, which the WebSocket brings along. python-socks has it too, but takes the
+first piece that arrives for the whole answer, so that the rest of a slow one would be read as TLS.
+SOCKS5 is python-socks', over a stream that is already open: its ``forward`` is meant for a chain of
+proxies, and takes anything that dials.
+"""
+
+from __future__ import annotations
+
+import base64
+from http import HTTPStatus
+from typing import Any, cast
+
+import h11
+import trio
+
+from .._endpoint import Target
+from ..errors import ConnectError, MissingDependency
+from ._proxy import Proxy
+from ._stages import Step
+
+__all__ = ["check_extra", "open_tunnel"]
+
+_LONGEST_ANSWER = 64 * 2**10
+_KIND = "that it is a proxy of the kind that its URL says"
+_GARBAGE_ADVICE = f"check {_KIND}"
+_FOREVER = 10.0**9
+
+
+def check_extra(proxy: Proxy) -> None:
+    """Refuse a proxy that can't be spoken with here, before any I/O.
+
+    Raises:
+      MissingDependency: For SOCKS5 without python-socks.
+    """
+    if proxy.scheme == "socks5":
+        try:
+            import python_socks.async_.trio.v2  # noqa: F401 - only who uses it pays
+        except ImportError as error:
+            raise MissingDependency(
+                "A SOCKS5 proxy needs python-socks: "
+                'pip install "gemini-live-trio[proxy]"; HTTP proxies need nothing.'
+            ) from error
+
+
+async def open_tunnel(stream: trio.abc.Stream, proxy: Proxy, target: Target, here: Step) -> None:
+    """Have the proxy behind ``stream`` connect it to ``target``.
+
+    Raises:
+      ConnectError: It doesn't.
+    """
+    try:
+        if proxy.scheme == "socks5":
+            await _socks(stream, proxy, target, here)
+        else:
+            await _connect(stream, proxy, target, here)
+    except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+        raise _hung_up(proxy, here) from error
+
+
+def _hung_up(proxy: Proxy, here: Step) -> ConnectError:
+    return here.error(f"The proxy {proxy} hung up without an answer", _GARBAGE_ADVICE)
+
+
+def _host(target: Target) -> str:
+    return target.host if ":" in target.host else target.host.encode("idna").decode("ascii")
+
+
+# --- HTTP ------------------------------------------------------------------------------------
+
+
+async def _connect(stream: trio.abc.Stream, proxy: Proxy, target: Target, here: Step) -> None:
+    host = _host(target)
+    authority = f"[{host}]:{target.port}" if ":" in host else f"{host}:{target.port}"
+    headers = [("Host", authority)]
+    if proxy.username is not None:
+        words = f"{proxy.username}:{proxy.password}".encode()
+        headers.append(("Proxy-Authorization", f"Basic {base64.b64encode(words).decode()}"))
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_ANSWER)
+    asked = http.send(h11.Request(method="CONNECT", target=authority, headers=headers)) or b""
+    await stream.send_all(asked + (http.send(h11.EndOfMessage()) or b""))
+    answer = await _answer(stream, http, proxy, here)
+    if not 200 <= answer.status_code < 300:
+        raise _refused(answer, proxy, authority, here)
+    if http.trailing_data[0]:
+        # Neither TLS nor a WebSocket lets the server speak first.
+        raise here.error(f"The proxy {proxy} said more than that it connects", _GARBAGE_ADVICE)
+
+
+async def _answer(
+    stream: trio.abc.Stream, http: h11.Connection, proxy: Proxy, here: Step
+) -> h11.Response:
+    try:
+        while not isinstance(event := http.next_event(), h11.Response):
+            if event is h11.NEED_DATA:
+                data = await stream.receive_some()
+                if not data and not http.trailing_data[0]:
+                    raise _hung_up(proxy, here)
+                http.receive_data(bytes(data))
+    except h11.RemoteProtocolError as error:
+        raise here.error(f"The proxy {proxy} doesn't answer in HTTP", _GARBAGE_ADVICE) from error
+    return event
+
+
+def _refused(answer: h11.Response, proxy: Proxy, authority: str, here: Step) -> ConnectError:
+    # Its own words are left out: nobody knows what they repeat.
+    status = answer.status_code
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
+    advice = "ask whoever runs it, or check that it is a proxy"
+    match status:
+        case 407:
+            offered = sorted(
+                {
+                    value.decode("latin-1").partition(" ")[0]
+                    for name, value in answer.headers
+                    if name == b"proxy-authenticate"
+                }
+            )
+            asks = f" It offers {', '.join(offered)}; only Basic is spoken here." if offered else ""
+            if proxy.username is None:
+                advice = f"put its credentials into its URL: http://user:password@{proxy}"
+            else:
+                advice = "check the user name and the password in its URL"
+            advice = f"{advice}.{asks}".removesuffix(".")
+        case 403 | 405:
+            advice = f"ask whoever runs it to allow CONNECT to {authority}"
+        case 502 | 503 | 504:
+            advice = "it can't reach the service: check the address, or ask whoever runs it"
+    said = f"HTTP {status} {phrase}".strip()
+    return here.error(f"The proxy {proxy} refused to connect to {authority}: {said}", advice)
+
+
+# --- SOCKS5 ----------------------------------------------------------------------------------
+
+
+class _Open:
+    """Plays the proxy before ours in python-socks' chain, and the stream to ours."""
+
+    def __init__(self, stream: trio.abc.Stream, proxy: Proxy, here: Step) -> None:
+        self._stream = stream
+        self._proxy = proxy
+        self._here = here
+
+    async def connect(self, **_where: object) -> _Open:
+        await trio.lowlevel.checkpoint()
+        return self
+
+    async def write(self, data: bytes) -> None:
+        await self._stream.send_all(data)
+
+    async def read_exactly(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            more = await self._stream.receive_some(count - len(data))
+            if not more:
+                raise _hung_up(self._proxy, self._here)
+            data += more
+        return data
+
+    async def close(self) -> None:
+        await trio.aclose_forcefully(self._stream)
+
+
+async def _socks(stream: trio.abc.Stream, proxy: Proxy, target: Target, here: Step) -> None:
+    import python_socks
+    from python_socks.async_.trio.v2 import Proxy as SocksProxy
+
+    client = SocksProxy(
+        python_socks.ProxyType.SOCKS5,
+        proxy.host,
+        proxy.port,
+        username=proxy.username,
+        password=proxy.password,
+        rdns=True,
+        forward=cast(Any, _Open(stream, proxy, here)),
+    )
+    try:
+        # Its own time-out would be a minute; ours is around it.
+        await client.connect(_host(target), target.port, timeout=_FOREVER)
+    except python_socks.ProxyError as error:
+        code = error.error_code
+        if code is None:
+            raise here.error(
+                f"The proxy {proxy} refused to speak: {error}",
+                f"check the user name and the password in its URL, and {_KIND}",
+            ) from error
+        raise here.error(
+            f"The proxy {proxy} refused to connect to {target}: {error}",
+            "check the address, or ask whoever runs the proxy",
+        ) from error
+    except ValueError as error:  # of what python-socks can't make sense of
+        raise here.error(f"The proxy {proxy} doesn't answer in SOCKS5", _GARBAGE_ADVICE) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from typing import Protocol
@@ -106,13 +107,13 @@ class TcpConnector:
                 # It has a stage of its own, but only now is it known that it was this.
                 stage = Step("proxy" if proxy else "dns", here.address, "", here.began)
                 raise stage.error(
-                    f"The {'proxy' if proxy else 'name'} {place.host!r} can't be resolved "
-                    f"({error.strerror})",
+                    f"The {'proxy' if proxy else 'name'} {place.host!r} can't be resolved: "
+                    f"{error.strerror}",
                     f"check {'the proxy' if proxy else 'the name'} and the network",
                 ) from error
             except OSError as error:
                 raise here.error(
-                    f"Nothing answers at {'the ' if proxy else ''}{who} ({_why(error)})",
+                    f"Nothing answers at {'the ' if proxy else ''}{who}: {_why(error)}",
                     f"check {check} and the network",
                 ) from error
         raise AssertionError  # unreachable: step raises when its time is over
@@ -142,10 +143,13 @@ class TcpConnector:
 
 def _why(error: OSError) -> str:
     """Return what went wrong, which Trio hides behind a group of attempts."""
-    cause = error.__cause__
-    if isinstance(cause, ExceptionGroup):
-        words = dict.fromkeys(
-            getattr(each, "strerror", None) or str(each) for each in cause.exceptions
-        )
-        return "; ".join(words)
-    return error.strerror or str(error)
+    attempts = (
+        error.__cause__.exceptions if isinstance(error.__cause__, ExceptionGroup) else [error]
+    )
+    return "; ".join(dict.fromkeys(_words(attempt) for attempt in attempts))
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
+    return str(error)

@@ -130,6 +130,7 @@ def step(stage: str, address: str, *, seconds: float, lacking: str, advice: str)
     with trio.move_on_after(seconds) as scope:
         yield here
     if scope.cancelled_caught:
-        raise here.timeout(f"{lacking} within {seconds:g} s", advice)
+        through = f" through the proxy {here.via}" if here.via and stage != "proxy" else ""
+        raise here.timeout(f"{lacking}{through} within {seconds:g} s", advice)
     if stage == "proxy":
         journey.via = address

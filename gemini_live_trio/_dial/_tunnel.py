@@ -106,29 +106,36 @@ async def _answer(
 def _refused(answer: h11.Response, proxy: Proxy, authority: str, here: Step) -> ConnectError:
     # Its own words are left out: nobody knows what they repeat.
     status = answer.status_code
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
     advice = "ask whoever runs it, or check that it is a proxy"
     match status:
         case 407:
-            offered = sorted(
-                {
-                    value.decode("latin-1").partition(" ")[0]
-                    for name, value in answer.headers
-                    if name == b"proxy-authenticate"
-                }
-            )
-            asks = f" It offers {', '.join(offered)}; only Basic is spoken here." if offered else ""
             if proxy.username is None:
                 advice = f"put its credentials into its URL: http://user:password@{proxy}"
             else:
                 advice = "check the user name and the password in its URL"
-            advice = f"{advice}.{asks}".removesuffix(".")
+            offered = _offered(answer)
+            if offered and "basic" not in map(str.lower, offered):
+                advice = f"only Basic is spoken here, and it wants {' or '.join(offered)}"
         case 403 | 405:
             advice = f"ask whoever runs it to allow CONNECT to {authority}"
         case 502 | 503 | 504:
             advice = "it can't reach the service: check the address, or ask whoever runs it"
     said = f"HTTP {status} {phrase}".strip()
     return here.error(f"The proxy {proxy} refused to connect to {authority}: {said}", advice)
+
+
+def _offered(answer: h11.Response) -> list[str]:
+    """Return the ways in which a proxy lets itself be told who we are."""
+    words = [
+        value.partition(b" ")[0].decode("latin-1")
+        for name, value in answer.headers
+        if name == b"proxy-authenticate"
+    ]
+    return [word for word in dict.fromkeys(words) if word.isalnum()]
 
 
 # --- SOCKS5 ----------------------------------------------------------------------------------

@@ -5,14 +5,24 @@ from __future__ import annotations
 import math
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 import trio
 import trio.testing
+from rendered import DOCS
 from transport.proxies import PATIENCE, scripted
+from transport.tell import tell
 
-from gemini_live_trio import Connector, StageTimeouts, Target, TcpConnector
+from gemini_live_trio import (
+    Connector,
+    GeminiApi,
+    SessionConfig,
+    StageTimeouts,
+    Target,
+    TcpConnector,
+    open_session,
+)
 from gemini_live_trio._transport import open_connection
 from gemini_live_trio.errors import ConfigError, ConnectError, ConnectTimeout, UpgradeRejected
 
@@ -67,6 +77,25 @@ async def test_the_request_for_an_ipv6_address_or_a_foreign_name() -> None:
         assert proxy.heard.startswith(b"CONNECT " + asked)
 
 
+async def test_a_session_takes_the_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = SessionConfig(model="m", endpoint=GeminiApi(base_url="wss://live.example"))
+    monkeypatch.delenv("https_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with scripted(b"HTTP/1.1 403 No\r\n\r\n") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
+        with pytest.raises(ConnectError, match="allow CONNECT"):
+            async with open_session(config):
+                pytest.fail("there should be no session")
+    assert proxy.heard.startswith(b"CONNECT live.example:443 ")
+    monkeypatch.setenv("HTTPS_PROXY", "gopher://old:hush@p")
+    with pytest.raises(ConfigError, match="HTTPS_PROXY"):
+        async with open_session(config):
+            pytest.fail("there should be no session")
+
+
 async def test_an_answer_in_pieces_is_one_answer() -> None:
     """The rest of it must not be taken for the service's bytes."""
     upgrade = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
@@ -95,13 +124,20 @@ async def test_an_answer_in_pieces_is_one_answer() -> None:
 
 GARBAGE = b"\x15\x03\x01\x00\x02\x02\x46 what?\r\n\r\n"
 
+CHALLENGE = b"HTTP/1.1 407 Secret\r\nProxy-Authenticate: %s\r\nProxy-Authenticate: %s\r\n\r\n"
+
 WRONG_ANSWERS = {
     "garbage": ("http", [GARBAGE], "doesn't answer in HTTP"),
     "endless": ("http", [b"HTTP/1.1 200 " + b"x" * 100_000], "doesn't answer in HTTP"),
     "407": (
         "http",
-        [b"HTTP/1.1 407 Secret\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Basic a\r\n\r\n"],
-        "HTTP 407 Proxy Authentication Required .*It offers Basic, NTLM",
+        [CHALLENGE % (b"NTLM", b"Basic realm=a")],
+        "HTTP 407 Proxy Authentication Required .*check the user name and the password",
+    ),
+    "407 for others": (
+        "http",
+        [CHALLENGE % (b"Negotiate", b"NTLM")],
+        "only Basic is spoken here, and it wants Negotiate or NTLM",
     ),
     "403": ("http", [b"HTTP/1.1 403 No\r\n\r\n"], "allow CONNECT to live.example:443"),
     "503": ("http", [b"HTTP/1.1 503 No\r\n\r\n"], "can't reach the service"),
@@ -201,7 +237,7 @@ async def blackhole() -> AsyncIterator[int]:
         port = listener.getsockname()[1]
         for _ in range(8):
             queued = stack.enter_context(trio.socket.socket())
-            with trio.move_on_after(SHORT) as scope:
+            with trio.move_on_after(SHORT) as scope, suppress(ConnectionRefusedError):
                 await queued.connect(("127.0.0.1", port))
             if scope.cancelled_caught:
                 break
@@ -322,3 +358,9 @@ async def _connect(connector: Connector, target: Target) -> None:
 def test_budgets_are_positive() -> None:
     with pytest.raises(ConfigError, match="tls"):
         StageTimeouts(tls=0)
+
+
+async def test_the_document_shows_what_is_said() -> None:
+    text = (DOCS / "proxies.md").read_text(encoding="utf-8")
+    for line in await tell():
+        assert f"    {line}\n" in text

@@ -5,6 +5,7 @@ General layout:
 * ``_connector``: ``Connector``, and ``TcpConnector``, which goes through the stages
 * ``_stages``: what a stage may take, and how its failure is told
 * ``_proxy``: which proxy to take; no I/O
+* ``_tcp``: names and addresses
 * ``_tunnel``: asking a proxy for the way (HTTP CONNECT, SOCKS5)
 * ``_tls``: whom to trust, and why somebody can't be
 """

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import ssl
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import attrs
@@ -13,8 +12,9 @@ import trio
 from .._endpoint import Target
 from ._proxy import Proxy, ProxyChoice, proxy_for, read_proxy
 from ._stages import StageTimeouts, Step, step
+from ._tcp import open_tcp
 from ._tls import default_ssl_context, start_tls
-from ._tunnel import check_extra, open_tunnel
+from ._tunnel import check_extra, open_socks, open_tunnel
 
 __all__ = ["Connector", "TcpConnector"]
 
@@ -69,19 +69,18 @@ class TcpConnector:
         proxy = proxy_for(self.proxy, target)
         if proxy is not None:
             check_extra(proxy)
-        stream: trio.abc.Stream = await self._open_tcp(target, proxy)
+        stream = await self._open(target, proxy)
+        if not target.secure:
+            return stream
         try:
-            if proxy is not None:
-                stream = await self._pass(stream, proxy, target)
-            if target.secure:
-                with step(
-                    "tls",
-                    str(target),
-                    seconds=self.timeouts.tls,
-                    lacking=f"No secure connection to {target}",
-                    advice="check the address; a firewall may be in the way",
-                ) as here:
-                    stream = await start_tls(stream, target.host, self._context(), here)
+            with step(
+                "tls",
+                str(target),
+                seconds=self.timeouts.tls,
+                lacking=f"No secure connection to {target}",
+                advice="check the address; a firewall may be in the way",
+            ) as here:
+                stream = await start_tls(stream, target.host, self._context(), here)
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise
@@ -90,66 +89,37 @@ class TcpConnector:
     def _context(self) -> ssl.SSLContext:
         return self.ssl_context or default_ssl_context()
 
-    async def _open_tcp(self, target: Target, proxy: Proxy | None) -> trio.SocketStream:
-        place: Target | Proxy = proxy or target
-        who = f"proxy {place}" if proxy else str(place)
-        check = "the proxy's address" if proxy else "the address"
-        with step(
-            "proxy" if proxy else "tcp",
-            str(place),
-            seconds=self.timeouts.tcp,
-            lacking=f"No TCP connection to {who}",
-            advice=f"check {check} and the network, a firewall may be in the way",
-        ) as here:
-            try:
-                return await trio.open_tcp_stream(place.host, place.port)
-            except socket.gaierror as error:
-                # It has a stage of its own, but only now is it known that it was this.
-                stage = Step("proxy" if proxy else "dns", here.address, "", here.began)
-                raise stage.error(
-                    f"The {'proxy' if proxy else 'name'} {place.host!r} can't be resolved: "
-                    f"{error.strerror}",
-                    f"check {'the proxy' if proxy else 'the name'} and the network",
-                ) from error
-            except OSError as error:
-                raise here.error(
-                    f"Nothing answers at {'the ' if proxy else ''}{who}: {_why(error)}",
-                    f"check {check} and the network",
-                ) from error
-        raise AssertionError  # unreachable: step raises when its time is over
+    async def _open(self, target: Target, proxy: Proxy | None) -> trio.abc.Stream:
+        """Open a stream that leads to ``target``, without its TLS."""
+        if proxy is None:
+            return await open_tcp(target, seconds=self.timeouts.tcp)
+        if proxy.scheme == "socks5":
+            with self._proxy_step(proxy, target) as here:
+                return await open_socks(proxy, target, here)
+        stream: trio.abc.Stream = await open_tcp(proxy, seconds=self.timeouts.tcp)
+        try:
+            if proxy.scheme == "https":
+                with step(
+                    "proxy",
+                    str(proxy),
+                    seconds=self.timeouts.tls,
+                    lacking=f"No secure connection to the proxy {proxy}",
+                    advice="check that it is an HTTPS proxy; most are http:// ones",
+                ) as here:
+                    context = proxy.ssl_context or self._context()
+                    stream = await start_tls(stream, proxy.host, context, here)
+            with self._proxy_step(proxy, target) as here:
+                await open_tunnel(stream, proxy, target, here)
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return stream
 
-    async def _pass(self, stream: trio.abc.Stream, proxy: Proxy, target: Target) -> trio.abc.Stream:
-        """Go through the proxy; on failure the stream is the caller's to close."""
-        if proxy.scheme == "https":
-            with step(
-                "proxy",
-                str(proxy),
-                seconds=self.timeouts.tls,
-                lacking=f"No secure connection to the proxy {proxy}",
-                advice="check that it is an HTTPS proxy; most are http:// ones",
-            ) as here:
-                context = proxy.ssl_context or self._context()
-                stream = await start_tls(stream, proxy.host, context, here)
-        with step(
+    def _proxy_step(self, proxy: Proxy, target: Target) -> AbstractContextManager[Step]:
+        return step(
             "proxy",
             str(proxy),
             seconds=self.timeouts.proxy,
             lacking=f"The proxy {proxy} didn't connect to {target}",
             advice="check that it is a proxy of the kind that its URL says",
-        ) as here:
-            await open_tunnel(stream, proxy, target, here)
-        return stream
-
-
-def _why(error: OSError) -> str:
-    """Return what went wrong, which Trio hides behind a group of attempts."""
-    attempts = (
-        error.__cause__.exceptions if isinstance(error.__cause__, ExceptionGroup) else [error]
-    )
-    return "; ".join(dict.fromkeys(_words(attempt) for attempt in attempts))
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno is not None:
-        return os.strerror(error.errno)
-    return str(error)
+        )

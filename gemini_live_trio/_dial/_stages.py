@@ -37,7 +37,8 @@ class StageTimeouts:
     """Finding the address and opening TCP, to the service or to the proxy."""
 
     proxy: float = attrs.field(default=8.0, validator=_positive)
-    """From the request to the proxy until its tunnel stands; it dials the service meanwhile."""
+    """From the request to the proxy until its tunnel stands; it dials the service meanwhile.
+    With SOCKS5, the TCP connection to the proxy is in it."""
 
     tls: float = attrs.field(default=5.0, validator=_positive)
     """One TLS handshake; with an HTTPS proxy there are two."""

@@ -2,15 +2,13 @@
 
 HTTP CONNECT is h11's, which the WebSocket brings along. python-socks has it too, but takes the
 first piece that arrives for the whole answer, so that the rest of a slow one would be read as TLS.
-SOCKS5 is python-socks', over a stream that is already open: its ``forward`` is meant for a chain of
-proxies, and takes anything that dials.
+SOCKS5 is python-socks', which dials the proxy itself, also by Trio's ``open_tcp_stream``.
 """
 
 from __future__ import annotations
 
 import base64
 from http import HTTPStatus
-from typing import Any, cast
 
 import h11
 import trio
@@ -19,8 +17,9 @@ from .._endpoint import Target
 from ..errors import ConnectError, MissingDependency
 from ._proxy import Proxy
 from ._stages import Step
+from ._tcp import no_tcp
 
-__all__ = ["check_extra", "open_tunnel"]
+__all__ = ["check_extra", "open_socks", "open_tunnel"]
 
 _LONGEST_ANSWER = 64 * 2**10
 _KIND = "that it is a proxy of the kind that its URL says"
@@ -44,21 +43,6 @@ def check_extra(proxy: Proxy) -> None:
             ) from error
 
 
-async def open_tunnel(stream: trio.abc.Stream, proxy: Proxy, target: Target, here: Step) -> None:
-    """Have the proxy behind ``stream`` connect it to ``target``.
-
-    Raises:
-      ConnectError: It doesn't.
-    """
-    try:
-        if proxy.scheme == "socks5":
-            await _socks(stream, proxy, target, here)
-        else:
-            await _connect(stream, proxy, target, here)
-    except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-        raise _hung_up(proxy, here) from error
-
-
 def _hung_up(proxy: Proxy, here: Step) -> ConnectError:
     return here.error(f"The proxy {proxy} hung up without an answer", _GARBAGE_ADVICE)
 
@@ -70,7 +54,12 @@ def _host(target: Target) -> str:
 # --- HTTP ------------------------------------------------------------------------------------
 
 
-async def _connect(stream: trio.abc.Stream, proxy: Proxy, target: Target, here: Step) -> None:
+async def open_tunnel(stream: trio.abc.Stream, proxy: Proxy, target: Target, here: Step) -> None:
+    """Have the HTTP proxy behind ``stream`` connect it to ``target``.
+
+    Raises:
+      ConnectError: It doesn't.
+    """
     host = _host(target)
     authority = f"[{host}]:{target.port}" if ":" in host else f"{host}:{target.port}"
     headers = [("Host", authority)]
@@ -79,8 +68,11 @@ async def _connect(stream: trio.abc.Stream, proxy: Proxy, target: Target, here: 
         headers.append(("Proxy-Authorization", f"Basic {base64.b64encode(words).decode()}"))
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_ANSWER)
     asked = http.send(h11.Request(method="CONNECT", target=authority, headers=headers)) or b""
-    await stream.send_all(asked + (http.send(h11.EndOfMessage()) or b""))
-    answer = await _answer(stream, http, proxy, here)
+    try:
+        await stream.send_all(asked + (http.send(h11.EndOfMessage()) or b""))
+        answer = await _answer(stream, http, proxy, here)
+    except trio.BrokenResourceError as error:
+        raise _hung_up(proxy, here) from error
     if not 200 <= answer.status_code < 300:
         raise _refused(answer, proxy, authority, here)
     if http.trailing_data[0]:
@@ -141,35 +133,12 @@ def _offered(answer: h11.Response) -> list[str]:
 # --- SOCKS5 ----------------------------------------------------------------------------------
 
 
-class _Open:
-    """Plays the proxy before ours in python-socks' chain, and the stream to ours."""
+async def open_socks(proxy: Proxy, target: Target, here: Step) -> trio.abc.Stream:
+    """Dial the proxy, and have it connect the stream to ``target``.
 
-    def __init__(self, stream: trio.abc.Stream, proxy: Proxy, here: Step) -> None:
-        self._stream = stream
-        self._proxy = proxy
-        self._here = here
-
-    async def connect(self, **_where: object) -> _Open:
-        await trio.lowlevel.checkpoint()
-        return self
-
-    async def write(self, data: bytes) -> None:
-        await self._stream.send_all(data)
-
-    async def read_exactly(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count:
-            more = await self._stream.receive_some(count - len(data))
-            if not more:
-                raise _hung_up(self._proxy, self._here)
-            data += more
-        return data
-
-    async def close(self) -> None:
-        await trio.aclose_forcefully(self._stream)
-
-
-async def _socks(stream: trio.abc.Stream, proxy: Proxy, target: Target, here: Step) -> None:
+    Raises:
+      ConnectError: It doesn't, or isn't there.
+    """
     import python_socks
     from python_socks.async_.trio.v2 import Proxy as SocksProxy
 
@@ -180,14 +149,14 @@ async def _socks(stream: trio.abc.Stream, proxy: Proxy, target: Target, here: St
         username=proxy.username,
         password=proxy.password,
         rdns=True,
-        forward=cast(Any, _Open(stream, proxy, here)),
     )
     try:
         # Its own time-out would be a minute; ours is around it.
-        await client.connect(_host(target), target.port, timeout=_FOREVER)
+        opened = await client.connect(_host(target), target.port, timeout=_FOREVER)
+    except python_socks.ProxyConnectionError as error:
+        raise no_tcp(error.__cause__ or error, proxy, here) from error
     except python_socks.ProxyError as error:
-        code = error.error_code
-        if code is None:
+        if error.error_code is None:
             raise here.error(
                 f"The proxy {proxy} refused to speak: {error}",
                 f"check the user name and the password in its URL, and {_KIND}",
@@ -196,5 +165,8 @@ async def _socks(stream: trio.abc.Stream, proxy: Proxy, target: Target, here: St
             f"The proxy {proxy} refused to connect to {target}: {error}",
             "check the address, or ask whoever runs the proxy",
         ) from error
+    except trio.BrokenResourceError as error:
+        raise _hung_up(proxy, here) from error
     except ValueError as error:  # of what python-socks can't make sense of
         raise here.error(f"The proxy {proxy} doesn't answer in SOCKS5", _GARBAGE_ADVICE) from error
+    return opened.trio_stream

@@ -323,7 +323,7 @@ async def _upgrade(
 ) -> Connection:
     host = _ReaderHost(nursery)
     # Anything but the scheme's own port belongs into the Host header.
-    port = "" if target.port == (443 if target.secure else 80) else f":{target.port}"
+    usual = f":{443 if target.secure else 80}"
     websocket = None
     with step(
         "upgrade",
@@ -337,7 +337,7 @@ async def _upgrade(
                 cast(trio.Nursery, host),
                 # Annotated as a socket stream; any stream serves.
                 cast(trio.SocketStream, cast(object, stream)),
-                f"{target.host}{port}",
+                str(target).removesuffix(usual),
                 target.resource,
                 extra_headers=headers,
                 message_queue_size=MESSAGES_WAITING,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -80,10 +82,12 @@ class Visit:
 
 
 @asynccontextmanager
-async def scripted(*answers: bytes, hang_up: bool = False) -> AsyncIterator[Visit]:
+async def scripted(
+    *answers: bytes, hang_up: bool = False, reset: bool = False
+) -> AsyncIterator[Visit]:
     """Listen on loopback, and after each piece that comes say the next answer, whatever was asked.
 
-    Then listen on, or with ``hang_up`` close.
+    Then listen on, or with ``hang_up`` close, with ``reset`` rudely.
     """
     async with trio.open_nursery() as nursery:
         (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
@@ -96,9 +100,12 @@ async def scripted(*answers: bytes, hang_up: bool = False) -> AsyncIterator[Visi
                     visit.heard += await stream.receive_some()
                     visit.spoke.set()
                     await stream.send_all(answer)
-                if hang_up:
+                if hang_up or reset:
                     if not answers:
                         visit.heard += await stream.receive_some()
+                    if reset:
+                        at_once = struct.pack("ii", 1, 0)
+                        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
                     return
                 await visit.listen(stream)
 

@@ -175,10 +175,11 @@ async def test_a_proxy_that_refuses_or_babbles(
     assert "Secret" not in str(error)
 
 
+@pytest.mark.parametrize("reset", [False, True], ids=["closes", "resets"])
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5"])
-async def test_a_proxy_that_hangs_up(scheme: str) -> None:
+async def test_a_proxy_that_hangs_up(scheme: str, reset: bool) -> None:
     needs_socks(scheme)
-    async with scripted(hang_up=True) as proxy:
+    async with scripted(hang_up=True, reset=reset) as proxy:
         error = await refusal(TcpConnector(proxy=f"{scheme}://{proxy.address}"))
     assert (type(error), error.stage, error.address) == (ConnectError, "proxy", proxy.address)
     assert "hung up" in str(error) or "closed unexpectedly" in str(error)
@@ -294,6 +295,13 @@ async def test_what_answers_does_not_speak_tls() -> None:
             await server.gone.wait()
     assert (error.stage, error.address) == ("tls", server.address)
     assert "doesn't speak TLS" in str(error)
+
+
+async def test_a_server_that_finds_no_tls_in_common() -> None:
+    async with scripted(b"\x15\x03\x03\x00\x02\x02\x46") as server:  # the alert that says so
+        error = await refusal(TcpConnector(), here(server.port, secure=True))
+    assert (error.stage, error.address) == ("tls", server.address)
+    assert "TLS failed (" in str(error)
 
 
 PAGE = b"<!DOCTYPE html><title>Log in</title>"

@@ -12,7 +12,7 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "typing", "tests"]
 
-PARTS = "audio,otel,repl,simulator,test"
+PARTS = "audio,otel,proxy,repl,simulator,test"
 """The extras behind which there is code today."""
 
 CANDIDATES = [f"python3.{minor}" for minor in range(11, 16)]
@@ -45,9 +45,10 @@ def demo(session: nox.Session) -> None:
 @nox.session(python=interpreters())
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after ``--`` go to pytest."""
-    # google-genai is the other codec that ours is compared with; traces are read by the SDK.
-    session.install("-q", "-e", f".[{PARTS}]", "google-genai", "opentelemetry-sdk")
-    session.run("pytest", "-m", "not foreign", *session.posargs)
+    # google-genai is the other codec that ours is compared with; traces are read by the SDK; pproxy
+    # is a proxy to go through.
+    session.install("-q", "-e", f".[{PARTS}]", "google-genai", "opentelemetry-sdk", "pproxy")
+    session.run("pytest", "-m", "not foreign", *session.posargs, env={"PROXIES_REQUIRED": "1"})
 
 
 @nox.session
@@ -66,7 +67,7 @@ def foreign(session: nox.Session) -> None:
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Run the tests and say which branches they leave out."""
-    session.install("-q", "-e", f".[{PARTS}]", "coverage[toml]", "opentelemetry-sdk")
+    session.install("-q", "-e", f".[{PARTS}]", "coverage[toml]", "opentelemetry-sdk", "pproxy")
     session.run("coverage", "run", "-m", "pytest", "-m", "not foreign", *session.posargs)
     session.run("coverage", "report", "--skip-covered", "--show-missing")
 

@@ -21,6 +21,10 @@ from . import errors as errors
 from . import events as events
 from . import wire as wire
 from ._auth import ApiKey as ApiKey
+from ._dial import Connector as Connector
+from ._dial import Proxy as Proxy
+from ._dial import StageTimeouts as StageTimeouts
+from ._dial import TcpConnector as TcpConnector
 from ._endpoint import GeminiApi as GeminiApi
 from ._endpoint import Target as Target
 from ._session import Fate as Fate
@@ -29,8 +33,6 @@ from ._session import Receipt as Receipt
 from ._session import Resumption as Resumption
 from ._session import Status as Status
 from ._session import open_session as open_session
-from ._transport import Connector as Connector
-from ._transport import TcpConnector as TcpConnector
 from .config import Liveness as Liveness
 from .config import ReconnectPolicy as ReconnectPolicy
 from .config import SessionConfig as SessionConfig

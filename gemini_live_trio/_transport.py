@@ -27,24 +27,21 @@ would withhold pongs, and hang the close.
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
-import socket
-import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
-import attrs
 import trio
 import trio_websocket
 import wsproto.events
 import wsproto.utilities
 
 from ._closes import Close
+from ._dial import Connector, Journey, Step, TcpConnector, step
 from ._endpoint import Target
-from .errors import ConnectError, ConnectTimeout, UpgradeRejected
+from .errors import ConnectError, UpgradeRejected
 
 __all__ = ["Connection", "ConnectionEnded", "Connector", "TcpConnector", "open_connection"]
 
@@ -52,69 +49,7 @@ MAX_MESSAGE_BYTES = 16 * 2**20
 RECEIVE_BUFFER_BYTES = 64 * 2**10  # four times as fast as trio-websocket's 4 KiB
 MESSAGES_WAITING = 64  # so that a burst costs one hop between tasks, not one for each message
 _BODY_SHOWN = 200
-
-
-class Connector(Protocol):
-    """Opens the byte stream under a WebSocket.
-
-    Replace it to reach the service some other way; a simulator's connects in memory.
-    """
-
-    async def connect(self, target: Target, /) -> trio.abc.Stream:
-        """Open a stream to ``target``, with TLS done where ``target.secure``.
-
-        Raises:
-          ConnectError: It didn't work; the text says at which stage and why.
-          OSError: The same, in the operating system's words.
-        """
-        ...
-
-
-@attrs.frozen(kw_only=True)
-class TcpConnector:
-    """TCP, and TLS with the system's certificates unless a context is given."""
-
-    ssl_context: ssl.SSLContext | None = None
-    """``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` are honoured by the default one."""
-
-    async def connect(self, target: Target, /) -> trio.abc.Stream:
-        """Open a stream; see ``Connector.connect``."""
-        try:
-            tcp = await trio.open_tcp_stream(target.host, target.port)
-        except socket.gaierror as error:
-            raise ConnectError(
-                f"The name {target.host!r} can't be resolved ({error.strerror}); "
-                "check the name and the network.",
-                stage="dns",
-            ) from error
-        except OSError as error:
-            raise ConnectError(
-                f"Nothing answers at {target} ({error}); check the address and the network.",
-                stage="tcp",
-            ) from error
-        if not target.secure:
-            return tcp
-        context = self.ssl_context or _default_ssl_context()
-        tls = trio.SSLStream(tcp, context, server_hostname=target.host, https_compatible=True)
-        try:
-            await tls.do_handshake()
-        except (trio.BrokenResourceError, ssl.SSLError) as error:
-            await trio.aclose_forcefully(tls)
-            why = error.__cause__ or error
-            raise ConnectError(
-                f"No secure connection to {target} ({why}); "
-                "set SSL_CERT_FILE if a private authority signs here.",
-                stage="tls",
-            ) from error
-        except BaseException:
-            await trio.aclose_forcefully(tls)
-            raise
-        return tls
-
-
-@functools.cache
-def _default_ssl_context() -> ssl.SSLContext:
-    return ssl.create_default_context()
+_REDIRECTS = {301, 302, 303, 307, 308, 511}
 
 
 class ConnectionEnded(Exception):
@@ -340,19 +275,19 @@ async def open_connection(
       ConnectError: Anything else on the way.
     """
     failure: BaseException | None = None
+    journey = Journey(str(target))
     async with trio.open_nursery() as nursery:
         stream: _GatheringStream | None = None
         connection: Connection | None = None
         try:
-            with trio.move_on_after(timeout):
-                stream = _GatheringStream(await _open_stream(connector, target))
-                connection = await _upgrade(nursery, stream, target, headers)
+            with journey.noted(), trio.move_on_after(timeout):
+                stream = _GatheringStream(await _open_stream(connector, target, journey))
+                connection = await _upgrade(nursery, stream, connector, target, headers)
             if connection is None:
-                stage = "tcp" if stream is None else "upgrade"
-                raise ConnectTimeout(
-                    f"No connection to {target} within {timeout:g} s; check the network, "
-                    "a proxy or firewall may be in the way.",
-                    stage=stage,
+                here = journey.step
+                raise here.timeout(
+                    f"No connection to {target} within {timeout:g} s{_by(here, target)}",
+                    "check the network, a proxy or firewall may be in the way",
                 )
             yield connection
         except BaseException as error:  # noqa: BLE001 - raised again outside the nursery, ungrouped
@@ -369,56 +304,83 @@ async def open_connection(
             del failure
 
 
-async def _open_stream(connector: Connector, target: Target) -> trio.abc.Stream:
+def _by(here: Step, target: Target) -> str:
+    return "" if here.place == str(target) else f", while waiting for {here.place}"
+
+
+async def _open_stream(connector: Connector, target: Target, journey: Journey) -> trio.abc.Stream:
     try:
         return await connector.connect(target)
     except OSError as error:
-        raise ConnectError(
-            f"Can't reach {target} ({error}); check the address and the network.", stage="tcp"
+        raise journey.step.error(
+            f"Can't reach {target} ({error})", "check the address and the network"
         ) from error
 
 
 async def _upgrade(
     nursery: trio.Nursery,
     stream: _GatheringStream,
+    connector: Connector,
     target: Target,
     headers: list[tuple[bytes, bytes]],
 ) -> Connection:
     host = _ReaderHost(nursery)
     # Anything but the scheme's own port belongs into the Host header.
-    port = "" if target.port == (443 if target.secure else 80) else f":{target.port}"
+    usual = f":{443 if target.secure else 80}"
     websocket = None
-    with host.while_reading():
-        websocket = await trio_websocket.wrap_client_stream(
-            cast(trio.Nursery, host),
-            # Annotated as a socket stream; any stream serves.
-            cast(trio.SocketStream, cast(object, stream)),
-            f"{target.host}{port}",
-            target.resource,
-            extra_headers=headers,
-            message_queue_size=MESSAGES_WAITING,
-            max_message_size=MAX_MESSAGE_BYTES,
-            receive_buffer_size=RECEIVE_BUFFER_BYTES,
-        )
-    if websocket is None:
-        raise _refusal(host.error, target)
+    with step(
+        "upgrade",
+        str(target),
+        seconds=connector.timeouts.upgrade if isinstance(connector, TcpConnector) else math.inf,
+        lacking=f"No answer from {target} to the WebSocket upgrade",
+        advice="check that it is a server of the Live API; a firewall may hold WebSockets back",
+    ) as here:
+        with host.while_reading():
+            websocket = await trio_websocket.wrap_client_stream(
+                cast(trio.Nursery, host),
+                # Annotated as a socket stream; any stream serves.
+                cast(trio.SocketStream, cast(object, stream)),
+                str(target).removesuffix(usual),
+                target.resource,
+                extra_headers=headers,
+                message_queue_size=MESSAGES_WAITING,
+                max_message_size=MAX_MESSAGE_BYTES,
+                receive_buffer_size=RECEIVE_BUFFER_BYTES,
+            )
+        if websocket is None:
+            raise _refusal(host.error, here)
     return Connection(websocket, host, stream)
 
 
-def _refusal(error: Exception | None, target: Target) -> ConnectError:
+def _refusal(error: Exception | None, here: Step) -> ConnectError:
     """Say why there was no WebSocket at the end of the upgrade."""
     if isinstance(error, trio_websocket.ConnectionRejected):
         body = (error.body or b"")[:_BODY_SHOWN].decode("utf-8", "replace").strip()
-        said = f": {body}" if body else ""
+        page = _is_page(body, error.headers)
+        said = f": {body}" if body and not page else ""
+        advice = (
+            "that is a page for people: open one in a browser, a captive portal or a proxy may "
+            "want something first"
+            if page or error.status_code in _REDIRECTS
+            else "check the address, the API version and the credentials"
+        )
+        what = f"{here.place} answered the WebSocket upgrade with HTTP {error.status_code}{said}"
         return UpgradeRejected(
-            f"{target} answered the WebSocket upgrade with HTTP {error.status_code}{said}; "
-            "check the address, the API version and the credentials.",
+            here.text(what, advice),
             status=error.status_code,
             body=body,
+            address=here.address,
+            seconds=here.seconds,
         )
     why = f" ({error})" if error else ""
-    return ConnectError(
-        f"{target} hung up during the WebSocket upgrade{why}; "
-        "check that it is a server of the Live API.",
-        stage="upgrade",
+    return here.error(
+        f"{here.place} hung up during the WebSocket upgrade{why}",
+        "check that it is a server of the Live API",
+    )
+
+
+def _is_page(body: str, headers: Iterable[tuple[bytes, bytes]] | None) -> bool:
+    return body.startswith("<") or any(
+        name.lower() == b"content-type" and value.lower().startswith(b"text/html")
+        for name, value in headers or ()
     )

@@ -86,16 +86,24 @@ class ConnectError(GeminiLiveError):
     """No WebSocket could be opened.
 
     Attributes:
-      stage: ``"dns"``, ``"tcp"``, ``"tls"`` or ``"upgrade"``: how far it got.
+      stage: ``"dns"``, ``"tcp"``, ``"proxy"``, ``"tls"`` or ``"upgrade"``: how far it got. All that
+        goes wrong with a proxy before its tunnel stands is ``"proxy"``.
+      address: Host and port that this stage had to do with, the server's or the proxy's; empty
+        where unknown.
+      seconds: How long this stage had lasted.
     """
 
-    def __init__(self, text: str, /, *, stage: str) -> None:
+    def __init__(
+        self, text: str, /, *, stage: str, address: str = "", seconds: float = 0.0
+    ) -> None:
         super().__init__(text)
         self.stage = stage
+        self.address = address
+        self.seconds = seconds
 
 
 class ConnectTimeout(ConnectError):
-    """The time for connecting ran out."""
+    """The time for connecting, or for one stage of it, ran out."""
 
 
 class UpgradeRejected(ConnectError):
@@ -106,8 +114,10 @@ class UpgradeRejected(ConnectError):
       body: The beginning of what it said, for a person.
     """
 
-    def __init__(self, text: str, /, *, status: int, body: str = "") -> None:
-        super().__init__(text, stage="upgrade")
+    def __init__(
+        self, text: str, /, *, status: int, body: str = "", address: str = "", seconds: float = 0.0
+    ) -> None:
+        super().__init__(text, stage="upgrade", address=address, seconds=seconds)
         self.status = status
         self.body = body
 

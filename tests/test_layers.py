@@ -13,7 +13,15 @@ PACKAGE = Path(gemini_live_trio.__file__).parent
 
 # Each layer may import itself and those before it on its line.
 ORDER = ["errors", "wire", "events", "codec", "_conversation", "_session", "repl"]
-BESIDE_CONVERSATION = {"_transport", "_auth", "_endpoint", "_closes", "capabilities", "config"}
+BESIDE_CONVERSATION = {
+    "_transport",
+    "_dial",
+    "_auth",
+    "_endpoint",
+    "_closes",
+    "capabilities",
+    "config",
+}
 BOOKS = {"transcript", "usage", "statistics", "observers"}
 RULES: dict[str, set[str]] = {
     **{layer: set(ORDER[:number]) for number, layer in enumerate(ORDER)},

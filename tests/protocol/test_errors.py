@@ -8,7 +8,7 @@ import pytest
 from gemini_live_trio import errors
 
 CASES: dict[str, dict[str, object]] = {
-    "ConnectError": {"stage": "dns"},
+    "ConnectError": {"stage": "proxy", "address": "a:1", "seconds": 2.5},
     "ConnectTimeout": {"stage": "tcp"},
     "UpgradeRejected": {"status": 403, "body": "no"},
     "SetupRejected": {"code": 1008, "reason": "r", "advice": "a"},

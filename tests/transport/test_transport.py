@@ -143,6 +143,27 @@ async def test_a_hang_up_before_the_answer(autojump_clock: MockClock) -> None:
     assert trio.current_time() < 1
 
 
+@pytest.mark.parametrize(
+    ("target", "named"),
+    [
+        (Target("::1", 443, True, "/"), b"[::1]"),
+        (Target("::1", 80, True, "/"), b"[::1]:80"),
+        (Target("live.example", 80, False, "/"), b"live.example"),
+    ],
+)
+async def test_the_host_header_names_the_address_as_http_wants_it(
+    target: Target, named: bytes, autojump_clock: MockClock
+) -> None:
+    async def hang_up(stream: trio.abc.Stream) -> None:
+        assert b"\r\nHost: %s\r\n" % named in await stream.receive_some()
+        await stream.aclose()
+
+    async with trio.open_nursery() as nursery:
+        with pytest.raises(ConnectError, match="hung up"):
+            async with open_connection(Memory(nursery, hang_up), target, [], timeout=5):
+                pytest.fail("there should be no connection")
+
+
 async def test_silence_costs_the_timeout_and_no_more(autojump_clock: MockClock) -> None:
     async def silent(stream: trio.abc.Stream) -> None:
         await trio.sleep_forever()

@@ -9,15 +9,30 @@ import attrs
 from trio.abc import ReceiveChannel
 
 from gemini_live_trio import (
+    Connector,
     LiveSession,
+    Proxy,
     Receipt,
     SessionConfig,
+    StageTimeouts,
+    TcpConnector,
     codec,
     events,
     open_session,
     wire,
 )
 from gemini_live_trio.events import Event
+
+
+def connectors() -> list[Connector]:
+    proxy = Proxy("https://proxy", ssl_context=None)
+    assert_type(proxy.port, int)
+    return [
+        TcpConnector(),
+        TcpConnector(proxy="http://proxy:3128", timeouts=StageTimeouts(tls=1)),
+        TcpConnector(proxy=proxy),
+        TcpConnector(proxy=None),
+    ]
 
 
 async def sessions(config: SessionConfig) -> None:

@@ -52,6 +52,7 @@ from ..events import (
 from ..observers import SessionObserver
 from ..statistics import Drops, Queues, SessionStatistics
 from ..usage import Budget
+from ._asking import Asker
 from ._cursor import Cursor
 from ._meter import Meter
 from ._reconnect import End, Reconnector, Timeouts
@@ -72,6 +73,7 @@ class Core:
         self,
         config: SessionConfig,
         *,
+        asker: Asker,
         connector: Connector,
         policy: ReconnectPolicy,
         liveness: Liveness,
@@ -87,12 +89,13 @@ class Core:
         self._budget = budget
         self._warned = False
         self.meter: Meter = Meter()
-        self.watch: Watch = Watch(observers)
+        self.watch: Watch = Watch(observers, asker.secrets)
         self._timeouts = timeouts
         self._on_handle = on_handle
         self._reconnector = Reconnector(
             self,
             config,
+            asker=asker,
             connector=connector,
             policy=policy,
             liveness=liveness,

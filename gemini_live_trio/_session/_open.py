@@ -14,6 +14,7 @@ from ..config import Liveness, ReconnectPolicy, SessionConfig
 from ..errors import ConfigError
 from ..observers import SessionObserver
 from ..usage import Budget
+from ._asking import Asker
 from ._core import Core
 from ._lines import lone
 from ._live import LiveSession
@@ -63,12 +64,13 @@ async def open_session(
         is logged.
       observers: Told what the session does, as it does it.
       budget: What the session may cost; ``None`` for no bound.
-      connect_timeout: Seconds for address, TCP, TLS and WebSocket, for each attempt.
+      connect_timeout: Seconds for credentials, address, TCP, TLS and WebSocket, for each attempt.
       setup_timeout: Seconds from ``setup`` to ``setupComplete``, for each attempt.
       close_timeout: Seconds for a polite end.
 
     Raises:
       ConfigError: That isn't a ``SessionConfig``.
+      CredentialsError: ``config.auth`` gave no credential.
       ConnectError: No WebSocket could be opened.
       SetupError: The service did not accept the session.
       SessionBroken: The session ended by itself during the block.
@@ -78,15 +80,17 @@ async def open_session(
     """
     if not isinstance(config, SessionConfig):
         raise ConfigError(f"open_session takes a SessionConfig, not a {type(config).__name__}.")
+    asker = Asker(config)
     core = Core(
         config,
+        asker=asker,
         connector=connector or TcpConnector(),
         policy=reconnect or ReconnectPolicy(),
         liveness=liveness or Liveness(),
         resume=resume,
         history=history,
         on_handle=on_handle,
-        observers=[*observers, *_logs(config)],
+        observers=[*observers, *_logs()],
         budget=budget,
         timeouts=Timeouts(connect=connect_timeout, setup=setup_timeout, close=close_timeout),
     )
@@ -122,11 +126,10 @@ async def open_session(
         raise core.failure
 
 
-def _logs(config: SessionConfig) -> list[SessionObserver]:
+def _logs() -> list[SessionObserver]:
     """Make the wire log, where it is wanted."""
     if not logging.getLogger(WIRE_LOG).isEnabledFor(logging.DEBUG):
         return []
     from ._wirelog import WireLog
 
-    headers = config.auth.headers() if config.auth else []
-    return [WireLog([value.decode("latin-1") for _, value in headers])]
+    return [WireLog()]

@@ -17,9 +17,9 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
+from .._redact import MediaMode, Redactor, restore
 from ._format import Ended, Frame, Opened, Sender, frame_fields
 from ._reader import Recording
-from ._redact import MediaMode, Redactor, restore
 
 __all__ = ["Difference", "Said", "comparable", "compare_messages", "diff"]
 

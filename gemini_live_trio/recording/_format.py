@@ -30,8 +30,8 @@ import orjson
 import pybase64
 
 from .. import codec, events, wire
+from .._redact import MediaMode, Redactor, parse, restore
 from ..errors import DecodeError
-from ._redact import MediaMode, Redactor, parse, restore
 
 __all__ = [
     "VERSION",

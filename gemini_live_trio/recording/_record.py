@@ -9,9 +9,9 @@ from typing import Protocol
 
 import trio
 
+from .._redact import KeepsSecrets, MediaMode, Secrets
 from ..observers import SessionObserver
 from ._format import Ender
-from ._redact import MediaMode
 from ._writer import RecordingWriter
 
 __all__ = ["SessionRecorder", "record"]
@@ -19,7 +19,7 @@ __all__ = ["SessionRecorder", "record"]
 WRITER = "gemini-live-trio"
 
 
-class SessionRecorder(SessionObserver):
+class SessionRecorder(SessionObserver, KeepsSecrets):
     """Writes down every frame of a session, both ways.
 
     Give it to ``open_session(observers=[...])``, so that the first ``setup`` is in the recording
@@ -33,6 +33,9 @@ class SessionRecorder(SessionObserver):
         self._writer = writer
         self._opened = 0
         self._path = ""
+
+    def _keep_out(self, secrets: Secrets) -> None:
+        self._writer._keep_out(secrets)
 
     def dialling(self, *, model: str, path: str, resumes: bool, time: float) -> None:
         """Note where to."""

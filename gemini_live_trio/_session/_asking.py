@@ -55,6 +55,8 @@ class Asker:
         for name, value in vars(error).items():
             if isinstance(value, str):
                 setattr(error, name, self.text(value))
+        if error.__suppress_context__:
+            error.__context__ = None  # what a traceback hides, other tools show
 
     async def ask(
         self,
@@ -72,19 +74,25 @@ class Asker:
             return *approach(self._config.endpoint, auth), timeout
         started = trio.current_time()
         credential: object = None
+        failure: CredentialsError | None = None
+        cause: Exception | None = None
         with trio.move_on_after(timeout) as scope:
             try:
                 credential = await auth(reason)
             except CredentialsError as error:
                 self.scrub(error)
+                if self._presentable(error) is None:
+                    error.__cause__ = error.__context__ = None
                 raise
-            except Exception as error:  # noqa: BLE001 - raised as what it means
-                raise self._failure(error) from self._presentable(error)
+            except Exception as error:  # noqa: BLE001 - told below, outside of its own handling
+                failure, cause = self._failure(error), self._presentable(error)
         if scope.cancelled_caught:
-            raise CredentialsError(
+            failure = CredentialsError(
                 f"There was no credential within {timeout:g} s.",
                 advice="Check what is to give it, or raise connect_timeout.",
             )
+        if failure is not None:
+            raise failure from cause
         if not isinstance(credential, Credential):
             raise CredentialsError(
                 f"auth gave a {type(credential).__name__}.",

@@ -270,6 +270,19 @@ async def test_what_a_source_raises_with_a_secret_in_it_is_not_chained(
     assert SECRET not in str(error)
 
 
+async def test_an_error_of_a_source_loses_a_cause_with_a_secret(
+    autojump_clock: MockClock, simulator: Simulator
+) -> None:
+    async def fail(reason: DialReason) -> Credential:
+        try:
+            raise ValueError(f"bad token ya29.{SECRET}")
+        except ValueError as error:
+            raise CredentialsError("No luck.", advice="Try again.") from error
+
+    error = await fail_to_open(simulator, fail)
+    assert (error.__cause__, str(error)) == (None, "No luck. Try again.")
+
+
 @pytest.mark.parametrize("given", [None, "a-key", b"a-key", 5])
 async def test_a_source_gives_a_credential(
     autojump_clock: MockClock, simulator: Simulator, given: object

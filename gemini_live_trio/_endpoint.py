@@ -51,6 +51,12 @@ def check_header(name: object, value: object) -> None:
         raise ConfigError(f"The value of the header {name} must be printable ASCII text.")
 
 
+def _copied(headers: Mapping[str, str]) -> Mapping[str, str]:
+    if not isinstance(headers, Mapping):
+        raise ConfigError(f"headers takes a mapping, not a {type(headers).__name__}.")
+    return dict(headers)
+
+
 def _headers(_instance: object, _attribute: object, value: Mapping[str, str]) -> None:
     for name, text in value.items():
         check_header(name, text)
@@ -92,7 +98,12 @@ class GeminiApi:
     """Another path, behind that of ``base_url``; with ephemeral tokens it is taken as it is too."""
 
     headers: Mapping[str, str] = attrs.field(
-        factory=dict, kw_only=True, validator=_headers, repr=_names_only, hash=False
+        factory=dict,
+        kw_only=True,
+        converter=_copied,
+        validator=_headers,
+        repr=_names_only,
+        hash=False,
     )
     """More headers for the upgrade. One that a credential would set takes that one's place."""
 
@@ -151,7 +162,12 @@ class VertexAi:
     """Another path, behind that of ``base_url``."""
 
     headers: Mapping[str, str] = attrs.field(
-        factory=dict, kw_only=True, validator=_headers, repr=_names_only, hash=False
+        factory=dict,
+        kw_only=True,
+        converter=_copied,
+        validator=_headers,
+        repr=_names_only,
+        hash=False,
     )
     """More headers for the upgrade. One that a credential would set takes that one's place."""
 
@@ -213,7 +229,12 @@ class CustomEndpoint:
     """Such as ``"wss://gateway.example/live?tenant=7"``."""
 
     headers: Mapping[str, str] = attrs.field(
-        factory=dict, kw_only=True, validator=_headers, repr=_names_only, hash=False
+        factory=dict,
+        kw_only=True,
+        converter=_copied,
+        validator=_headers,
+        repr=_names_only,
+        hash=False,
     )
     """More headers for the upgrade. One that a credential would set takes that one's place."""
 

@@ -43,7 +43,7 @@ async def mint_ephemeral_token(
     A back end that has the API key makes them, for programs that must not have it.
 
     Args:
-      key: The API key to make it with.
+      key: The API key to make it with; it travels in a header.
       endpoint: Where; the same that the token is for.
       uses: How many sessions may begin with it; 0 for any number. Resuming one costs none.
       expires_in: Seconds until its sessions end; at most 20 hours.
@@ -77,8 +77,8 @@ async def mint_ephemeral_token(
     try:
         answer = await mine.post(
             _url(place),
-            params={"key": key.key} if key.in_url else None,
-            headers={**_ascii(key), **place.headers},
+            # Never in the URL: httpx writes URLs into its log.
+            headers={"x-goog-api-key": key.key, **place.headers},
             json=body,
             timeout=timeout,
         )
@@ -151,10 +151,6 @@ def _url(place: GeminiApi) -> str:
     secure, _, rest = place.base_url.partition("://")
     scheme = "https" if secure.lower() == "wss" else "http"
     return f"{scheme}://{rest.rstrip('/')}/{place.version}/auth_tokens"
-
-
-def _ascii(key: ApiKey) -> dict[str, str]:
-    return {name.decode(): value.decode() for name, value in key.headers()}
 
 
 def _words(body: bytes) -> str:

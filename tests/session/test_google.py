@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.server
 import json
+import logging
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -267,6 +269,24 @@ async def test_a_token_endpoint_that_is_gone_is_explained(
     with pytest.raises(CredentialsError) as caught:
         await ask(ApplicationDefault())
     assert "network" in caught.value.advice
+
+
+async def test_neither_key_nor_token_is_in_any_text(
+    endpoint: TokenEndpoint, account: Path, private_key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    auth = ApplicationDefault()
+    token = await ask(auth)
+    endpoint.answer = 400, {"error": "invalid_grant", "error_description": "of ya29.a-secret-token"}
+    with pytest.raises(CredentialsError) as caught:
+        await ask(ApplicationDefault())
+    said = "".join(traceback.format_exception(caught.value))
+    said += f"{auth!r} {vars(caught.value)} {token!r} {caught.value.__context__!r}"
+    assert "ya29.a-secret-token" not in said  # google-auth's debug log has the answer as it came
+    said += "".join(f"{line.getMessage()} {vars(line)}" for line in caplog.records)
+    assert "google.auth" in said
+    assert token.token not in said
+    assert private_key.splitlines()[3] not in said
 
 
 def test_one_object_serves_several_runs(endpoint: TokenEndpoint, account: Path) -> None:

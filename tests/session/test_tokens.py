@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from typing import Any
@@ -149,6 +150,20 @@ async def test_a_refusal_says_why_without_the_key() -> None:
     with pytest.raises(CredentialsError, match="network") as caught:
         await mint_ephemeral_token(KEY, endpoint=GeminiApi(base_url=url))
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("in_url", [False, True])
+async def test_minting_leaves_no_secret_in_a_log(
+    in_url: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with open_simulator(api_key=KEY.key) as simulator:
+        key = ApiKey(KEY.key, in_url=in_url)
+        token = await mint_ephemeral_token(key, endpoint=place(simulator))
+    said = "".join(f"{line.getMessage()} {vars(line)}" for line in caplog.records)
+    assert "httpcore" in said
+    assert KEY.key not in said
+    assert token.token not in said
 
 
 async def test_an_answer_that_is_none() -> None:

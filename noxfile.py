@@ -12,7 +12,7 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "typing", "tests"]
 
-PARTS = "audio,otel,proxy,repl,simulator,test"
+PARTS = "audio,otel,proxy,repl,simulator,test,tokens,vertex"
 """The extras behind which there is code today."""
 
 CANDIDATES = [f"python3.{minor}" for minor in range(11, 16)]

@@ -52,7 +52,7 @@ from gemini_live_trio import (
     Receipt,
     ReconnectPolicy,
     SessionConfig,
-    Target,
+    VertexAi,
     codec,
     open_session,
     wire,
@@ -95,29 +95,6 @@ CLOSES: Sequence[tuple[int, str]] = (
 )
 
 MODEL = "gemini-3.8-live"
-
-
-class VertexApi(GeminiApi):
-    """Vertex AI's address and model names, for the one back end with transparent resumption."""
-
-    def target(self) -> Target:
-        """Return the simulator's other door."""
-        target = super().target()
-        path = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
-        return attrs.evolve(target, resource=path)
-
-    def model_name(self, model: str) -> str:
-        """Name the model as Vertex AI does."""
-        return f"projects/p/locations/l/publishers/google/models/{model}"
-
-
-class TransparentConfig(SessionConfig):
-    """Asks for transparent resumption."""
-
-    def setup(self) -> wire.LiveClientSetup:
-        """Return the setup with the one field more."""
-        resumption = wire.SessionResumptionConfig(transparent=True)
-        return attrs.evolve(super().setup(), session_resumption=resumption)
 
 
 @attrs.define
@@ -578,9 +555,15 @@ async def soak(*, disconnects: int, seed: int, mode: str, real: bool = False) ->
         record_bytes=100_000,
         handle_every=3 if transparent else None,
     ) as simulator:
-        kind = TransparentConfig if transparent else SessionConfig
-        place = VertexApi if transparent else GeminiApi
-        config = kind(model=MODEL, endpoint=place(base_url=simulator.url))
+        url = simulator.url
+        config = SessionConfig(model=MODEL, endpoint=GeminiApi(base_url=url))
+        if transparent:
+            # Vertex AI is the one back end that has it.
+            config = SessionConfig(
+                model=MODEL,
+                endpoint=VertexAi("p", "l", base_url=url),
+                session_resumption=wire.SessionResumptionConfig(transparent=True),
+            )
         async with open_session(
             config,
             connector=None if real else simulator.connector,

@@ -88,6 +88,7 @@ _ANEW = (Phase.FIRST, Phase.FRESH)
 _BEGINNING = (Phase.FIRST, Phase.RESUME, Phase.FRESH)
 
 _KEY = "Check the API key: it must be a valid Gemini API key, with the API enabled."
+_OAUTH = "Check the access token: it must be current, and its project have the API enabled."
 _EPHEMERAL = "Mint a new ephemeral token; this one's time or uses are over."
 _FIELD = "Mend the setup: the service doesn't know the field or value that it names."
 _MODEL = "Choose a Live model that this key, API version and region can use."
@@ -115,6 +116,12 @@ CLOSES: Sequence[Rule] = (
         "Token has expired",
         "auth token has expired",
         "new_session_expire_time deadline exceeded",
+    ),
+    *_same(
+        "bad_token",
+        _OAUTH,
+        "Request had invalid authentication credentials",
+        "Request is missing required authentication credential",
     ),
     *_same("api_disabled", _KEY, "Generative Language API has not been used"),
     *_same("denied", _KEY, "Your project has been denied access"),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from . import wire
-from ._auth import ApiKey
-from ._endpoint import GeminiApi
+from ._auth import Credential, CredentialSource, check_pair
+from ._endpoint import Endpoint, GeminiApi
 from .errors import ConfigError
 from .wire import Modality
 
@@ -37,14 +37,23 @@ def _one_modality(_instance: object, _attribute: object, value: Sequence[Modalit
         )
 
 
-def _a(kind: type, example: str) -> Callable[[object, attrs.Attribute[Any], object], None]:
-    """Refuse anything else: a key given as plain text would show in every repr."""
+def _an_auth(_instance: object, _attribute: object, value: Any) -> None:
+    # A key given as plain text would show in every repr.
+    if not isinstance(value, Credential | None) and (
+        isinstance(value, type) or not callable(value)
+    ):
+        raise ConfigError(
+            'auth takes ApiKey("..."), EphemeralToken("..."), BearerToken("..."), '
+            f"ApplicationDefault() or an async function, not a {type(value).__name__}."
+        )
 
-    def check(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value is not None and not isinstance(value, kind):
-            raise ConfigError(f"{attribute.name} takes {example}, not a {type(value).__name__}.")
 
-    return check
+def _an_endpoint(_instance: object, _attribute: object, value: Any) -> None:
+    if not isinstance(value, Endpoint):
+        raise ConfigError(
+            'endpoint takes GeminiApi(), VertexAi("project", "location") or '
+            f'CustomEndpoint("wss://..."), not a {type(value).__name__}.'
+        )
 
 
 def _named(_instance: object, _attribute: object, value: str) -> None:
@@ -63,12 +72,13 @@ class SessionConfig:
     model: str = attrs.field(validator=_named)
     """Short (``"gemini-3.8-live"``) or whole (``"models/gemini-3.8-live"``)."""
 
-    auth: ApiKey | None = attrs.field(default=None, validator=_a(ApiKey, 'ApiKey("...")'))
-    """Needed by the service; a simulator may do without."""
+    auth: Credential | CredentialSource | None = attrs.field(default=None, validator=_an_auth)
+    """Who we are: ``ApiKey``, ``EphemeralToken``, ``BearerToken``, ``ApplicationDefault()``, or any
+    async function from a ``DialReason`` to one of the first three, called before every dial.
+    Needed by the service; a simulator may do without."""
 
-    endpoint: GeminiApi = attrs.field(
-        factory=GeminiApi, validator=_a(GeminiApi, "GeminiApi(base_url=...)")
-    )
+    endpoint: Endpoint = attrs.field(factory=GeminiApi, validator=_an_endpoint)
+    """Where the service is: ``GeminiApi``, ``VertexAi`` or ``CustomEndpoint``."""
 
     response_modalities: Sequence[Modality | str] = attrs.field(
         default=(Modality.AUDIO,), converter=_modalities, validator=_one_modality
@@ -100,14 +110,18 @@ class SessionConfig:
     realtime_input: wire.RealtimeInputConfig | None = None
     """How the service tells speech from silence."""
 
-    session_resumption: bool = True
-    """Ask for handles, so that the conversation survives its connection."""
+    session_resumption: bool | wire.SessionResumptionConfig = True
+    """Ask for handles, so that the conversation survives its connection. Vertex AI alone knows
+    ``SessionResumptionConfig(transparent=True)``, which tells exactly what must be sent again."""
 
     context_window_compression: bool | wire.ContextWindowCompressionConfig = True
     """Let the service forget the oldest turns instead of ending the session at a full window."""
 
     extra_setup: Mapping[str, wire.JsonValue] = attrs.field(factory=dict)
     """Fields of ``setup`` that are younger than this release, by their JSON names."""
+
+    def __attrs_post_init__(self) -> None:
+        check_pair(self.endpoint, self.auth)
 
     def setup(self) -> wire.LiveClientSetup:
         """Return the first message of a connection, without a handle."""
@@ -140,7 +154,9 @@ class SessionConfig:
             system_instruction=instruction,
             tools=self.tools or wire.ABSENT,
             realtime_input_config=self.realtime_input,
-            session_resumption=wire.SessionResumptionConfig() if self.session_resumption else None,
+            session_resumption=wire.SessionResumptionConfig()
+            if self.session_resumption is True
+            else self.session_resumption or None,
             context_window_compression=compression or None,
             input_audio_transcription=_transcription(self.input_audio_transcription),
             output_audio_transcription=_transcription(self.output_audio_transcription)

@@ -6,6 +6,7 @@
     ├── ConfigError (also ValueError)          before any I/O: mend the call
     │   └── MissingDependency (also ImportError)   an extra isn't installed
     ├── ConnectError                           no WebSocket: address, network, TLS, proxy
+    │   ├── CredentialsError                   no credential to dial with, or to mint a token with
     │   ├── ConnectTimeout
     │   └── UpgradeRejected                    the server answered HTTP instead
     ├── SetupError                             a WebSocket, but no session
@@ -41,6 +42,7 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionLost",
+    "CredentialsError",
     "DecodeError",
     "GeminiLiveError",
     "InternalError",
@@ -86,8 +88,8 @@ class ConnectError(GeminiLiveError):
     """No WebSocket could be opened.
 
     Attributes:
-      stage: ``"dns"``, ``"tcp"``, ``"proxy"``, ``"tls"`` or ``"upgrade"``: how far it got. All that
-        goes wrong with a proxy before its tunnel stands is ``"proxy"``.
+      stage: ``"credentials"``, ``"dns"``, ``"tcp"``, ``"proxy"``, ``"tls"`` or ``"upgrade"``: how
+        far it got. All that goes wrong with a proxy before its tunnel stands is ``"proxy"``.
       address: Host and port that this stage had to do with, the server's or the proxy's; empty
         where unknown.
       seconds: How long this stage had lasted.
@@ -100,6 +102,20 @@ class ConnectError(GeminiLiveError):
         self.stage = stage
         self.address = address
         self.seconds = seconds
+
+
+class CredentialsError(ConnectError):
+    """There was no credential to dial with, or an ephemeral token could not be made.
+
+    Attributes:
+      advice: What a person can do about it, or an empty string.
+      status: The HTTP status of a refusal, where there was one.
+    """
+
+    def __init__(self, text: str, /, *, advice: str = "", status: int | None = None) -> None:
+        super().__init__(f"{text} {advice}".rstrip(), stage="credentials")
+        self.advice = advice
+        self.status = status
 
 
 class ConnectTimeout(ConnectError):

@@ -26,7 +26,7 @@ def test_every_claim_of_delivery_names_a_test_that_exists() -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/testing.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/connecting.md", "docs/testing.md"])
 def test_the_whole_programs_in_a_document_run(name: str) -> None:
     text = (DOCS.parent / name).read_text(encoding="utf-8")
     programs = [

@@ -14,13 +14,8 @@ PACKAGE = Path(gemini_live_trio.__file__).parent
 # Each layer may import itself and those before it on its line.
 ORDER = ["errors", "wire", "events", "codec", "_conversation", "_session", "repl"]
 BESIDE_CONVERSATION = {
-    "_transport",
-    "_dial",
-    "_auth",
-    "_endpoint",
-    "_closes",
-    "capabilities",
-    "config",
+    *("_transport", "_dial", "_auth", "_google", "_endpoint", "_closes", "_redact"),
+    *("capabilities", "config"),
 }
 BOOKS = {"transcript", "usage", "statistics", "observers"}
 RULES: dict[str, set[str]] = {
@@ -28,12 +23,14 @@ RULES: dict[str, set[str]] = {
     **{module: {"errors", "wire"} | BESIDE_CONVERSATION for module in BESIDE_CONVERSATION},
     "media": {"errors"},
     **{book: {"errors", "wire", "events"} for book in BOOKS},
-    "recording": {"errors", "wire", "events", "codec", "capabilities"} | BOOKS,
+    "recording": {"errors", "wire", "events", "codec", "_redact", "capabilities"} | BOOKS,
     "otel": {"errors", "wire", "events", "observers"},
-    "simulator": {"errors", "wire", "codec", "recording", "_endpoint"},
+    "simulator": {"errors", "wire", "codec", "recording", "_endpoint", "_redact"},
     "testing": {"errors", "wire", "events", "codec", "recording", "simulator"},
     "__main__": {"repl"},
 }
+RULES["_redact"] = set()
+RULES["_tokens"] = {"errors", "wire", "codec", "_auth", "_endpoint", "_redact", "config"}
 RULES["capabilities"] |= {"usage"}
 RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
 RULES["_session"] |= {"recording"} | BESIDE_CONVERSATION | BOOKS
@@ -51,6 +48,7 @@ SANS_IO = [
     "_closes",
     "_endpoint",
     "_auth",
+    "_redact",
     "config",
     "capabilities",
     *sorted(BOOKS),
@@ -119,6 +117,7 @@ def test_importing_the_package_brings_nothing_heavy() -> None:
     code = "import sys, gemini_live_trio; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in run.stdout.split()}
+    assert not loaded & {"httpx", "requests", "google"}
     assert not loaded & {"numpy", "soundfile", "soxr", "prompt_toolkit", "hypothesis", "pytest"}
     packages = {name for name in run.stdout.split() if name.startswith("gemini_live_trio.")}
     assert not {name.split(".")[1] for name in packages} & {"simulator", "testing", "repl", "media"}

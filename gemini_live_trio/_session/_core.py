@@ -55,6 +55,7 @@ from ..events import (
 from ..observers import SessionObserver
 from ..statistics import Drops, Queues, SessionStatistics
 from ..usage import Budget
+from ._asking import Asker
 from ._cursor import Cursor
 from ._meter import Meter
 from ._reconnect import End, Reconnector, Timeouts
@@ -77,6 +78,7 @@ class Core:
         self,
         config: SessionConfig,
         *,
+        asker: Asker,
         connector: Connector,
         policy: ReconnectPolicy,
         liveness: Liveness,
@@ -92,15 +94,13 @@ class Core:
         self._budget = budget
         self._warned = False
         self.meter: Meter = Meter()
-        self.watch: Watch = Watch(observers)
+        self.watch: Watch = Watch(observers, asker.secrets)
         self._timeouts = timeouts
         self._on_handle = on_handle
-        headers = config.auth.headers() if config.auth else []
-        self.secrets: tuple[str, ...] = tuple(value.decode("latin-1") for _, value in headers)
-        """What must not be written down."""
         self._reconnector = Reconnector(
             self,
             config,
+            asker=asker,
             connector=connector,
             policy=policy,
             liveness=liveness,
@@ -164,7 +164,7 @@ class Core:
         if logging.getLogger(WIRE_LOG).isEnabledFor(logging.DEBUG):
             from ._wirelog import WireLog  # not for those who never look
 
-            self.watch.add(WireLog(self.secrets))
+            self.watch.add(WireLog())
 
     # --- Life ------------------------------------------------------------------------------
 

@@ -12,8 +12,10 @@ from collections.abc import Callable
 import attrs
 import trio
 
+from .._auth import DialReason
 from .._transport import Connection, Connector, open_connection
-from ..config import Liveness, SessionConfig
+from ..config import Liveness
+from ._asking import Asker
 
 __all__ = ["Line", "Lines", "lone"]
 
@@ -31,28 +33,25 @@ class Lines:
     """Dials, for as long as a nursery lives."""
 
     nursery: trio.Nursery
-    config: SessionConfig
+    asker: Asker
     connector: Connector
     liveness: Liveness
     connect_timeout: float
     round_trip: Callable[[float], None]
     """Told how long a ping took."""
 
-    async def dial(self) -> Line:
+    async def dial(self, reason: DialReason) -> Line:
         """Open a connection up to the WebSocket, held by a task of its own."""
         try:
-            line: Line = await self.nursery.start(self._hold)
+            line: Line = await self.nursery.start(self._hold, reason)
         except BaseExceptionGroup as group:
-            raise lone(group) from None
+            error = lone(group)
+            raise error from error.__cause__
         return line
 
-    async def _hold(self, *, task_status: trio.TaskStatus[Line]) -> None:
-        async with open_connection(
-            self.connector,
-            self.config.endpoint.target(),
-            self.config.auth.headers() if self.config.auth else [],
-            timeout=self.connect_timeout,
-        ) as connection:
+    async def _hold(self, reason: DialReason, *, task_status: trio.TaskStatus[Line]) -> None:
+        target, headers, left = await self.asker.ask(reason, timeout=self.connect_timeout)
+        async with open_connection(self.connector, target, headers, timeout=left) as connection:
             line = Line(connection)
             task_status.started(line)
             await self._feel_pulse(line)

@@ -190,11 +190,6 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         return self._core.conversation.setup
 
     @property
-    def secrets(self) -> tuple[str, ...]:
-        """The credentials in use, for whoever writes something down and must leave them out."""
-        return self._core.secrets
-
-    @property
     def resumption(self) -> Resumption:
         """The newest handle."""
         handles = self._core.conversation.handles

@@ -13,6 +13,7 @@ from ..config import Liveness, ReconnectPolicy, SessionConfig
 from ..errors import ConfigError
 from ..observers import SessionObserver
 from ..usage import Budget
+from ._asking import Asker
 from ._core import Core
 from ._lines import lone
 from ._live import LiveSession
@@ -60,12 +61,13 @@ async def open_session(
         is logged.
       observers: Told what the session does, as it does it.
       budget: What the session may cost; ``None`` for no bound.
-      connect_timeout: Seconds for address, TCP, TLS and WebSocket, for each attempt.
+      connect_timeout: Seconds for credentials, address, TCP, TLS and WebSocket, for each attempt.
       setup_timeout: Seconds from ``setup`` to ``setupComplete``, for each attempt.
       close_timeout: Seconds for a polite end.
 
     Raises:
       ConfigError: That isn't a ``SessionConfig``.
+      CredentialsError: ``config.auth`` gave no credential.
       ConnectError: No WebSocket could be opened.
       SetupError: The service did not accept the session.
       SessionBroken: The session ended by itself during the block.
@@ -75,8 +77,10 @@ async def open_session(
     """
     if not isinstance(config, SessionConfig):
         raise ConfigError(f"open_session takes a SessionConfig, not a {type(config).__name__}.")
+    asker = Asker(config)
     core = Core(
         config,
+        asker=asker,
         connector=connector or TcpConnector(),
         policy=reconnect or ReconnectPolicy(),
         liveness=liveness or Liveness(),

@@ -10,6 +10,7 @@ import attrs
 import trio
 
 from .. import wire
+from .._auth import DialReason
 from .._closes import Close, Phase, Rule, classify
 from .._conversation import Ground, Handle
 from .._transport import Connector
@@ -17,6 +18,7 @@ from ..config import Liveness, ReconnectPolicy, SessionConfig
 from ..errors import (
     ConnectError,
     ConnectionLost,
+    CredentialsError,
     GeminiLiveError,
     ReconnectExhausted,
     SetupError,
@@ -24,6 +26,7 @@ from ..errors import (
     SetupTimeout,
 )
 from ..events import Reconnected, Reconnecting, ReconnectState
+from ._asking import Asker
 from ._handshake import close_of, set_up
 from ._lines import Line, Lines
 
@@ -77,6 +80,7 @@ class Reconnector:
         core: Core,
         config: SessionConfig,
         *,
+        asker: Asker,
         connector: Connector,
         policy: ReconnectPolicy,
         liveness: Liveness,
@@ -85,6 +89,7 @@ class Reconnector:
     ) -> None:
         self._core = core
         self._config = config
+        self._asker = asker
         self._connector = connector
         self._policy = policy
         self._liveness = liveness
@@ -102,7 +107,7 @@ class Reconnector:
         async with trio.open_nursery() as nursery:
             lines = Lines(
                 nursery=nursery,
-                config=self._config,
+                asker=self._asker,
                 connector=self._connector,
                 liveness=self._liveness,
                 connect_timeout=self._timeouts.connect,
@@ -129,7 +134,7 @@ class Reconnector:
             self._tell_dialling(setup, resumes=handle is not None)
             try:
                 if spare is None or spare.connection.over:
-                    spare = await self._replace(spare, lines)
+                    spare = await self._replace(spare, lines, _reason(phase))
                 line, spare = spare, None
                 try:
                     await set_up(
@@ -145,13 +150,15 @@ class Reconnector:
                 finally:
                     line.released.set()
             except (ConnectError, SetupError) as error:
+                self._asker.scrub(error)
                 self._tell_disconnected(close_of(error))
                 if outage is None and (handle is None or isinstance(error, ConnectError)):
                     raise
                 outage = self._note_refusal(outage, error, phase, handle)
                 continue
-            outage = _Outage(end.at, end.close)
-            outage.cause = self._note_end(end.close, planned=spare is not None)
+            close = attrs.evolve(end.close, reason=self._asker.text(end.close.reason))
+            outage = _Outage(end.at, close)
+            outage.cause = self._note_end(close, planned=spare is not None)
 
     def _note_refusal(
         self, outage: _Outage | None, error: GeminiLiveError, phase: Phase, handle: Handle | None
@@ -162,7 +169,7 @@ class Reconnector:
         rule = classify(close, phase)
         outage = outage or _Outage(now, close)
         outage.close, outage.last_error = close, error
-        if not rule.retry:
+        if not self._may_retry(rule):
             raise self._lost(close, rule, outage.attempts) from error
         if rule.drops_handle and handle is not None:
             self._core.conversation.handles.refuse(handle)
@@ -181,7 +188,7 @@ class Reconnector:
         self._tell_disconnected(close)
         blamed_again = self._blamed_at is not None and now - self._blamed_at < SAME_FAULT
         if not planned and not self._core.closing:
-            final = not (rule.retry and self._policy.enabled) or (
+            final = not (self._may_retry(rule) and self._policy.enabled) or (
                 rule.blames_input and blamed_again
             )
             if final:
@@ -191,6 +198,10 @@ class Reconnector:
         self._core.meter.disconnected()
         self._core.publish_all(self._core.conversation.disconnected(rule, now))
         return "planned" if planned else rule.cause
+
+    def _may_retry(self, rule: Rule) -> bool:
+        """Whether another connection may succeed, perhaps with another credential."""
+        return rule.retry or (rule.cause in ("bad_token", "token") and self._asker.renews)
 
     async def _wait_for_next_attempt(self, outage: _Outage) -> None:
         outage.attempts += 1
@@ -202,6 +213,8 @@ class Reconnector:
             or now + delay > outage.since + self._policy.deadline
         ):
             rule = classify(outage.close, Phase.FRESH)
+            if isinstance(outage.last_error, CredentialsError):
+                rule = Rule("credentials", True, outage.last_error.advice)
             raise ReconnectExhausted(
                 f"The session could not be brought back in {now - outage.since:.1f} s and "
                 f"{outage.attempts - 1} attempt{'s' * (outage.attempts != 2)}; the last one: "
@@ -297,17 +310,18 @@ class Reconnector:
 
     async def _dial_or_stay(self, spare: Line | None, lines: Lines) -> Line | None:
         """Dial the next connection while this one works; after a failure, not at once again."""
+        reason = DialReason.RESUME if self._core.conversation.handles.next() else DialReason.FRESH
         try:
-            return await self._replace(spare, lines)
+            return await self._replace(spare, lines, reason)
         except ConnectError:
             await trio.sleep(NOT_YET)
             return None
 
-    async def _replace(self, spare: Line | None, lines: Lines) -> Line:
+    async def _replace(self, spare: Line | None, lines: Lines, reason: DialReason) -> Line:
         """Dial, and let go of a spare connection that has died."""
         if spare is not None:
             spare.released.set()
-        return await lines.dial()
+        return await lines.dial(reason)
 
     # --- Telling those who watch -------------------------------------------------------------
 
@@ -352,3 +366,7 @@ def _phase(outage: _Outage | None, handle: Handle | None) -> Phase:
     if handle is not None:
         return Phase.RESUME
     return Phase.FIRST if outage is None else Phase.FRESH
+
+
+def _reason(phase: Phase) -> DialReason:
+    return DialReason(phase.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from .._redact import KeepsSecrets, Secrets
 from ..observers import SessionObserver
 
 __all__ = ["Watch"]
@@ -15,14 +16,19 @@ _log = logging.getLogger(__name__)
 class Watch:
     """The observers of one session. False where there are none, so that asking costs nothing.
 
+    Those of ours that write down what they see are given the session's secrets, to leave them out.
+
     Attributes:
       errors: How often one of them raised.
     """
 
-    def __init__(self, observers: Sequence[SessionObserver]) -> None:
-        self._observers = list(observers)
+    def __init__(self, observers: Sequence[SessionObserver], secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._observers: list[SessionObserver] = []
         self._blamed: list[SessionObserver] = []
         self.errors: int = 0
+        for observer in observers:
+            self.add(observer)
 
     def __bool__(self) -> bool:
         return bool(self._observers)
@@ -30,6 +36,8 @@ class Watch:
     def add(self, observer: SessionObserver) -> None:
         """Tell one more from now on."""
         self._observers = [*self._observers, observer]
+        if isinstance(observer, KeepsSecrets):
+            observer._keep_out(self._secrets)
 
     def remove(self, observer: SessionObserver) -> None:
         """Undo one ``add``."""

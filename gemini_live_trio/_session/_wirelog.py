@@ -12,10 +12,9 @@ their length and hash and its secrets left out. The same stands in the record's 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 
+from .._redact import KeepsSecrets, Redactor, Secrets
 from ..observers import SessionObserver
-from ..recording import Redactor
 
 __all__ = ["WireLog"]
 
@@ -24,15 +23,14 @@ _log = logging.getLogger("gemini_live_trio.wire")
 MOST_CHARACTERS = 2_000
 
 
-class WireLog(SessionObserver):
-    """Writes frames and ends of connections to the log.
+class WireLog(SessionObserver, KeepsSecrets):
+    """Writes frames and ends of connections to the log."""
 
-    Args:
-      secrets: Texts that must not stand in it.
-    """
+    def __init__(self) -> None:
+        self._redactor = Redactor("hash")
 
-    def __init__(self, secrets: Sequence[str] = ()) -> None:
-        self._redactor = Redactor("hash", tuple(secrets))
+    def _keep_out(self, secrets: Secrets) -> None:
+        self._redactor = Redactor("hash", secrets)
 
     def frame_sent(self, frame: str, *, connection: int, time: float) -> None:
         """Log it."""

@@ -10,12 +10,14 @@
 
 General layout:
 
-* ``_redact``: what must not be written down
+* ``_redact``, beside the package: what must not be written down
 * ``_format``: the lines, and what they are in Python
 * ``_writer``, ``_reader``: files
 * ``_diff``: what two recordings say differently
 """
 
+from .._redact import MediaMode as MediaMode
+from .._redact import Redactor as Redactor
 from ._books import transcript_of as transcript_of
 from ._books import usage_of as usage_of
 from ._diff import Difference as Difference
@@ -32,8 +34,6 @@ from ._reader import Recording as Recording
 from ._reader import read_recording as read_recording
 from ._record import SessionRecorder as SessionRecorder
 from ._record import record as record
-from ._redact import MediaMode as MediaMode
-from ._redact import Redactor as Redactor
 from ._writer import RecordingWriter as RecordingWriter
 
 __all__ = [

@@ -21,9 +21,9 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
+from .._redact import MediaMode, Redactor
 from ._format import Ended, Frame, Opened, Sender, frame_fields
 from ._reader import Recording
-from ._redact import MediaMode, Redactor
 from ._shown import shown
 
 __all__ = [

@@ -30,8 +30,8 @@ import orjson
 import pybase64
 
 from .. import codec, events, wire
+from .._redact import MediaMode, Redactor, check_marker, check_markers, parse, restore
 from ..errors import DecodeError
-from ._redact import MediaMode, Redactor, check_marker, check_markers, parse, restore
 from ._shown import shown
 
 __all__ = [

@@ -9,11 +9,11 @@ from typing import Any, BinaryIO, Final
 
 import attrs
 
+from .._redact import DEPTH_LIMIT, parse
 from ..errors import RecordingError
 from ._format import Frame, Happening, Header, Incomplete, Opened, Sender
 from ._format import read_happening as _read_happening
 from ._format import read_header as _read_header
-from ._redact import DEPTH_LIMIT, parse
 
 __all__ = ["Place", "Recording", "read_recording"]
 

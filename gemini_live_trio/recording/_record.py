@@ -10,9 +10,9 @@ from typing import Protocol
 import trio
 
 from .. import codec, wire
+from .._redact import KeepsSecrets, MediaMode, Secrets
 from ..observers import SessionObserver
 from ._format import Ender
-from ._redact import MediaMode
 from ._writer import RecordingWriter
 
 __all__ = ["SessionRecorder", "record"]
@@ -20,20 +20,23 @@ __all__ = ["SessionRecorder", "record"]
 WRITER = "gemini-live-trio"
 
 
-class SessionRecorder(SessionObserver):
+class SessionRecorder(SessionObserver, KeepsSecrets):
     """Writes down every frame of a session, both ways.
 
     Give it to ``open_session(observers=[...])``, so that the first ``setup`` is in the recording
     too, and it can be replayed.
 
     Args:
-      writer: Where to. Its ``secrets`` should hold the credentials in use.
+      writer: Where to. The session's credentials never go there.
     """
 
     def __init__(self, writer: RecordingWriter) -> None:
         self._writer = writer
         self._opened = 0
         self._path = ""
+
+    def _keep_out(self, secrets: Secrets) -> None:
+        self._writer._keep_out(secrets)
 
     def dialling(
         self, *, connection: int, model: str, path: str, resumes: bool, time: float
@@ -70,8 +73,6 @@ class _Recordable(Protocol):
     def setup(self) -> wire.LiveClientSetup: ...
     @property
     def connection(self) -> int: ...
-    @property
-    def secrets(self) -> tuple[str, ...]: ...
     def observe(self, observer: SessionObserver, /) -> AbstractContextManager[None]: ...
 
 
@@ -96,16 +97,15 @@ async def record(
     Cancellation: at any time; what waits is still written, for 5 s at most.
     """
     clock = trio.lowlevel.current_clock().current_time  # it works in the writer's thread too
-    writer = RecordingWriter(path, by=WRITER, media=media, secrets=session.secrets, clock=clock)
+    writer = RecordingWriter(path, by=WRITER, media=media, clock=clock)
     recorder = SessionRecorder(writer)
     setup = codec.encode(wire.LiveClientMessage(setup=session.setup))
     complete = wire.LiveServerMessage(setup_complete=wire.LiveServerSetupComplete())
-    recorder.frame_sent(setup, connection=session.connection, time=clock())
-    recorder.frame_received(
-        codec.encode_server(complete), connection=session.connection, time=clock()
-    )
     try:
         with session.observe(recorder):
+            number = session.connection
+            recorder.frame_sent(setup, connection=number, time=clock())
+            recorder.frame_received(codec.encode_server(complete), connection=number, time=clock())
             yield writer
     finally:
         await writer.aclose()

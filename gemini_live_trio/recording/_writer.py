@@ -23,9 +23,9 @@ from typing import Any, BinaryIO, Final, Self, TypeAlias
 
 import trio
 
+from .._redact import MediaMode, Redactor, Secrets
 from ..errors import RecordingError
 from ._format import VERSION, Ender, Sender, dump, frame_fields
-from ._redact import MediaMode, Redactor
 
 __all__ = ["RecordingWriter"]
 
@@ -72,6 +72,8 @@ class RecordingWriter:
     ) -> None:
         self.path: Path = Path(path)
         self._redactor = Redactor(media, secrets)
+        self._media: MediaMode = media
+        self._secrets = secrets
         self._clock = clock
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         # Each is written by one thread only: put here, taken there.
@@ -95,6 +97,11 @@ class RecordingWriter:
         # A daemon: a disk that never answers must not keep the program from ending.
         self._thread = threading.Thread(target=self._write_all, name="recording", daemon=True)
         self._thread.start()
+
+    def _keep_out(self, secrets: Secrets) -> None:
+        """Leave a session's secrets out as well, those to come too."""
+        secrets.keep(self._secrets)
+        self._redactor = Redactor(self._media, secrets)
 
     def __enter__(self) -> Self:
         return self

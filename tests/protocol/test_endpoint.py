@@ -1,8 +1,21 @@
 """From a back end's name to host, port and path; and who may say what."""
 
+from functools import partial
+from typing import Any
+
 import pytest
 
-from gemini_live_trio import ApiKey, GeminiApi, ReconnectPolicy, SessionConfig
+from gemini_live_trio import (
+    ApiKey,
+    BearerToken,
+    Credential,
+    CustomEndpoint,
+    EphemeralToken,
+    GeminiApi,
+    ReconnectPolicy,
+    SessionConfig,
+    VertexAi,
+)
 from gemini_live_trio.errors import ConfigError
 from gemini_live_trio.wire import Modality
 
@@ -89,6 +102,174 @@ def test_a_host_may_be_named_in_any_alphabet() -> None:
 def test_model_names_are_completed() -> None:
     assert GeminiApi().model_name("gemini-3.8-live") == "models/gemini-3.8-live"
     assert GeminiApi().model_name("models/x") == "models/x"
+
+
+# --- Vertex AI -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host", "model"),
+    [
+        (
+            VertexAi("p", "europe-west4"),
+            "europe-west4-aiplatform.googleapis.com",
+            "projects/p/locations/europe-west4/publishers/google/models/m",
+        ),
+        (
+            VertexAi("p", "global"),
+            "aiplatform.googleapis.com",
+            "projects/p/locations/global/publishers/google/models/m",
+        ),
+        (
+            VertexAi("example.com:p", "eu"),
+            "aiplatform.eu.rep.googleapis.com",
+            "projects/example.com:p/locations/eu/publishers/google/models/m",
+        ),
+        (
+            VertexAi("7", "us"),
+            "aiplatform.us.rep.googleapis.com",
+            "projects/7/locations/us/publishers/google/models/m",
+        ),
+        (VertexAi(express=True), "aiplatform.googleapis.com", "publishers/google/models/m"),
+    ],
+)
+def test_vertex_ai_by_location(endpoint: VertexAi, host: str, model: str) -> None:
+    target = endpoint.target()
+    assert (target.host, target.port, target.secure) == (host, 443, True)
+    path = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
+    assert target.resource == path
+    for name in ("m", "models/m", "publishers/google/models/m"):
+        assert endpoint.model_name(name) == model
+    whole = "projects/o/locations/l/publishers/google/models/m"
+    assert endpoint.model_name(whole) == whole
+
+
+def test_vertex_ai_elsewhere() -> None:
+    place = VertexAi("p", "l", version="v1beta1", base_url="ws://127.0.0.1:1/gate/")
+    assert place.target().resource.startswith("/gate/ws/google.cloud.aiplatform.v1beta1.")
+    assert VertexAi("p", "l", base_url="ws://h", path="/x").target().resource == "/x"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "needs a project"),
+        ({"project": "p"}, "needs a location"),
+        ({"project": "", "location": "l"}, "needs a project"),
+        ({"project": "p", "location": "evil.example/"}, "needs a location"),
+        ({"project": "p/q", "location": "l"}, "needs a project"),
+        ({"project": "p", "express": True}, "takes no project"),
+        ({"location": "l", "express": True}, "takes no location"),
+        ({"express": True, "version": "v1/../x"}, "version"),
+        ({"express": True, "base_url": "https://h"}, "base URL"),
+        ({"express": True, "path": "x"}, "slash"),
+        ({"express": True, "path": "/x?y"}, "query"),
+    ],
+)
+def test_what_can_not_be_vertex_ai(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        VertexAi(**given)
+
+
+# --- Endpoints of one's own ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "resource"),
+    [
+        ("wss://h", "/"),
+        ("wss://h/live", "/live"),
+        ("wss://h/live/", "/live/"),
+        ("wss://h/live?tenant=7&x=%20", "/live?tenant=7&x=%20"),
+        ("wss://h?tenant=7", "/?tenant=7"),
+    ],
+)
+def test_a_custom_url_is_dialled_as_it_is(url: str, resource: str) -> None:
+    place = CustomEndpoint(url)
+    assert place.target().resource == resource
+    assert place.model_name("m") == "m"
+    assert "tenant" not in repr(place) + repr(place.target())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://h", "wss://h/a b", "wss://h?a#s3cret", "wss://u:s3cret@h", "wss://?s3cret", None],
+)
+def test_what_can_not_be_a_custom_url(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        CustomEndpoint(url)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["Host", "upgrade", "Sec-WebSocket-Key", "a b", "a:", "", 5])
+def test_what_can_not_be_a_header(name: str) -> None:
+    for kind in (GeminiApi, partial(VertexAi, express=True), partial(CustomEndpoint, "wss://h")):
+        with pytest.raises(ConfigError, match="header"):
+            kind(headers={name: "x"})
+        for value in ("s3cret\r\nx: y", "s3crét", b"s3cret"):
+            with pytest.raises(ConfigError, match="x-team") as caught:
+                kind(headers={"x-team": value})
+            assert "s3cr" not in str(caught.value)
+
+
+def test_headers_are_ones_own_afterwards() -> None:
+    headers = {"x-team": "blue"}
+    place = GeminiApi(headers=headers)
+    headers["host"] = "elsewhere"
+    assert place.headers == {"x-team": "blue"}
+    assert hash(place) == hash(GeminiApi())
+    with pytest.raises(ConfigError, match="mapping"):
+        GeminiApi(headers=[("a", "b")])  # type: ignore[arg-type]
+
+
+# --- Credentials -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("credential", "headers", "query"),
+    [
+        (ApiKey("s3/cret", in_url=True), [], "key=s3%2Fcret"),
+        (
+            EphemeralToken("auth_tokens/s3cret"),
+            [(b"authorization", b"Token auth_tokens/s3cret")],
+            "",
+        ),
+        (
+            EphemeralToken("auth_tokens/s3cret", in_url=True),
+            [],
+            "access_token=auth_tokens%2Fs3cret",
+        ),
+        (
+            BearerToken("s3cret", quota_project="q"),
+            [(b"authorization", b"Bearer s3cret"), (b"x-goog-user-project", b"q")],
+            "",
+        ),
+    ],
+)
+def test_how_credentials_are_said(
+    credential: Credential, headers: list[tuple[bytes, bytes]], query: str
+) -> None:
+    assert (credential.headers(), credential.query()) == (headers, query)
+    assert "cret" not in repr(credential)
+
+
+@pytest.mark.parametrize("token", ["", "s3cret", "AIza-s3cret", "auth_tokens/s3 cret", None])
+def test_what_can_not_be_an_ephemeral_token(token: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        EphemeralToken(token)
+    assert "s3" not in str(caught.value)
+
+
+@pytest.mark.parametrize("auth", ["s3cret", ApiKey, b"s3cret", {"key": "s3cret"}])
+def test_what_can_not_be_auth(auth: Any) -> None:
+    with pytest.raises(ConfigError, match="auth takes") as caught:
+        SessionConfig(model="m", auth=auth)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_what_can_not_be_an_endpoint() -> None:
+    with pytest.raises(ConfigError, match="endpoint takes"):
+        SessionConfig(model="m", endpoint="wss://host")  # type: ignore[arg-type]
 
 
 def test_a_key_is_said_in_a_header_and_nowhere_else() -> None:

@@ -9,15 +9,25 @@ import attrs
 from trio.abc import ReceiveChannel
 
 from gemini_live_trio import (
+    ApiKey,
+    ApplicationDefault,
+    BearerToken,
     Connector,
+    Credential,
+    CredentialSource,
+    DialReason,
+    Endpoint,
+    EphemeralToken,
     LiveSession,
     Proxy,
     Receipt,
     SessionConfig,
     StageTimeouts,
     TcpConnector,
+    VertexAi,
     codec,
     events,
+    mint_ephemeral_token,
     open_session,
     wire,
 )
@@ -47,6 +57,16 @@ async def sessions(config: SessionConfig) -> None:
             assert_type(answer, ReceiveChannel[Event])
         assert_type(await session.send_text("Hello"), Receipt)
         assert_type(await session.reconnect(), events.ReconnectState)
+
+
+async def who_we_are() -> None:
+    async def ask(reason: DialReason) -> EphemeralToken:
+        return await mint_ephemeral_token(ApiKey("k"), uses=1)
+
+    for auth in (ask, ApplicationDefault(), ApiKey("k"), BearerToken("t"), None):
+        config = SessionConfig(model="m", auth=auth, endpoint=VertexAi("p", "l"))
+        assert_type(config.endpoint, Endpoint)
+        assert_type(config.auth, Credential | CredentialSource | None)
 
 
 def exhaustive(event: Event) -> str:

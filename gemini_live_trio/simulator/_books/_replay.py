@@ -33,10 +33,10 @@ import attrs
 import trio
 
 from ... import codec, wire
+from ..._redact import parse
 from ...errors import DecodeError
 from ...recording import Difference, Ended, Frame, Happening, Lost, Opened, Place, Recording
 from ...recording._diff import Said, comparable, compare_in_steps, told_ending
-from ...recording._redact import parse
 from .._checks._refused import Refused
 from .._door._socket import ConnectionEnded, Ending, Socket
 from .._hub import ClientFrame, Hub

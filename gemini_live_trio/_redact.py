@@ -18,10 +18,11 @@ again in ``restore``. So the marker can't be mistaken.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
@@ -30,8 +31,10 @@ import pybase64
 
 __all__ = [
     "DEPTH_LIMIT",
+    "KeepsSecrets",
     "MediaMode",
     "Redactor",
+    "Secrets",
     "check_marker",
     "check_markers",
     "parse",
@@ -45,6 +48,9 @@ DEPTH_LIMIT: Final = 200
 REDACTED: Final = "[redacted]"
 MOST_LEFT_OUT: Final = 2**26
 """Bytes of media that may have been left out of one frame; the longest frame is no longer."""
+_MOST_SECRETS: Final = 256
+_SHORTEST: Final = 6
+"""Characters. The "key" for a simulator may be one letter, which would go from every word."""
 
 _MARKER: Final = re.compile(r"\$+media")
 _PSEUDONYM: Final = re.compile(r"handle-[0-9a-f]{16}")
@@ -121,16 +127,64 @@ def _plain(name: str) -> str:
     return name.replace("_", "").replace("-", "").lower()
 
 
-def _given(secrets: Iterable[str]) -> tuple[str, ...]:
-    return tuple(secret for secret in secrets if secret)
+class Secrets:
+    """The secrets of one session, which grow while it lives: each dial may have a new one.
+
+    Those from the dials are bounded; the oldest, which have long expired, make room.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._kept: tuple[str, ...] = ()
+        self._by_age: tuple[str, ...] = ()
+        self._by_length: tuple[str, ...] = ()
+        self.keep(secrets)
+
+    def keep(self, secrets: Iterable[str]) -> None:
+        """Keep these out of everything, for good."""
+        self._kept = (*self._kept, *secrets)
+        self.add(())
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Keep the secrets of a dial out of everything."""
+        new = tuple(dict.fromkeys(secrets))
+        old = (secret for secret in self._by_age if secret not in new)
+        self._by_age = (*old, *new)[-_MOST_SECRETS:]
+        everything = {*self._kept, *self._by_age}
+        self._by_length = _longest_first(text for text in everything if len(text) >= _SHORTEST)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_length)
+
+    def __repr__(self) -> str:
+        return f"<{len(self._by_length)} secrets>"
 
 
-def _escaped(redactor: Redactor) -> tuple[re.Pattern[str], ...]:
-    """Patterns that find the secrets in JSON text, and in JSON text within a text of JSON.
+class KeepsSecrets:
+    """Writes down what a session does, except its secrets; for observers of this package only."""
+
+    def _keep_out(self, secrets: Secrets) -> None:
+        """Leave these out from now on; they may become more."""
+        raise NotImplementedError
+
+
+def _given(secrets: Iterable[str]) -> Iterable[str]:
+    if isinstance(secrets, Secrets):
+        return secrets
+    return _longest_first(secrets)
+
+
+def _longest_first(secrets: Iterable[str]) -> tuple[str, ...]:
+    # One may be the beginning of another, whose rest would stay.
+    return tuple(sorted(filter(None, secrets), key=len, reverse=True))
+
+
+@functools.lru_cache(maxsize=_MOST_SECRETS)
+def _escaped(secret: str) -> re.Pattern[str]:
+    """A pattern that finds a secret in JSON text, and in JSON text within a text of JSON.
 
     Which characters are escaped, and how, is up to who wrote it.
     """
-    return tuple(re.compile("".join(map(_spellings, secret))) for secret in redactor.secrets)
+    return re.compile("".join(map(_spellings, secret)))
 
 
 def _spellings(letter: str) -> str:
@@ -153,18 +207,15 @@ class Redactor:
     """
 
     media: MediaMode = "hash"
-    secrets: tuple[str, ...] = attrs.field(default=(), converter=_given, repr=False)
-    _escaped: tuple[re.Pattern[str], ...] = attrs.field(
-        default=attrs.Factory(_escaped, takes_self=True), init=False, repr=False, eq=False
-    )
+    secrets: Iterable[str] = attrs.field(default=(), converter=_given, repr=False)
 
     def text(self, text: str) -> str:
         """Take credentials out of a text that isn't JSON."""
         for secret in self.secrets:
             text = text.replace(secret, REDACTED)
         if "\\" in text:
-            for pattern in self._escaped:
-                text = pattern.sub(REDACTED, text)
+            for secret in self.secrets:
+                text = _escaped(secret).sub(REDACTED, text)
         if any(hint in text for hint in _HINTS):
             text = _LOOKS_SECRET.sub(REDACTED, text)
         return text

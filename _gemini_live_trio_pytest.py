@@ -8,7 +8,9 @@ importing the package takes a quarter of a second. Whoever doesn't use a fixture
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from difflib import get_close_matches
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,22 +43,32 @@ def pytest_configure(config: pytest.Config) -> None:
         manager.register(_NeedsTrio(), "gemini_live_trio_fixtures")
 
 
-def _options(request: pytest.FixtureRequest, mark: str) -> dict[str, Any]:
-    """Collect the arguments of all marks of a name; the nearest to the test wins."""
+def _options(
+    request: pytest.FixtureRequest, mark: str, target: Callable[..., object]
+) -> dict[str, Any]:
+    """Collect the arguments of all marks of a name, nearest first, and check them by ``target``."""
     options: dict[str, Any] = {}
     for found in reversed(list(request.node.iter_markers(mark))):
         if found.args:
             pytest.fail(f"the mark {mark} takes arguments by name", pytrace=False)
         options.update(found.kwargs)
+    known = list(signature(target).parameters)
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            pytest.fail(f"the mark {mark} knows no {name!r}{hint}", pytrace=False)
     return options
 
 
 @pytest.fixture
 def gemini_simulator_thread(request: pytest.FixtureRequest) -> Iterator[SimulatorThread]:
     """A simulator on a real port, in a thread: for clients that know nothing of Trio."""
+    from gemini_live_trio.simulator import open_simulator
     from gemini_live_trio.testing import simulator_in_thread
 
-    with simulator_in_thread(**_options(request, _SIMULATOR_MARK)) as running:
+    options = _options(request, _SIMULATOR_MARK, open_simulator)
+    with simulator_in_thread(**options) as running:
         yield running
 
 
@@ -101,8 +113,8 @@ def _trio_fixtures() -> object:
             """A simulator in memory; with the mark's ``port=0`` on a real port as well."""
             from gemini_live_trio.simulator import open_simulator
 
-            options = {"port": None, **_options(request, _SIMULATOR_MARK)}
-            async with open_simulator(**options) as simulator:
+            options = _options(request, _SIMULATOR_MARK, open_simulator)
+            async with open_simulator(**{"port": None, **options}) as simulator:
                 yield simulator
 
         @trio_fixture
@@ -112,7 +124,8 @@ def _trio_fixtures() -> object:
             """An open session with the simulator, in memory."""
             from gemini_live_trio import SessionConfig, open_session
 
-            config = SessionConfig(**{"model": MODEL, **_options(request, _SESSION_MARK)})
+            fields = _options(request, _SESSION_MARK, SessionConfig)
+            config = SessionConfig(**{"model": MODEL, **fields})
             async with open_session(config, connector=gemini_simulator.connector) as session:
                 yield session
 

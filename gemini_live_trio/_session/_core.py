@@ -143,7 +143,7 @@ class Core:
         self._scope = trio.CancelScope(shield=True)
         self._nursery: trio.Nursery | None = None
         self._connection: Connection | None = None
-        self.leaving = trio.CancelScope()
+        self.leaving: trio.CancelScope = trio.CancelScope()
         self._flushed = trio.Event()
         self._idle = trio.CancelScope()
         self._writing = trio.CancelScope()

@@ -150,6 +150,9 @@ async def test_a_mismatch_names_the_line(tmp_path: Path, autojump_clock: MockClo
         ('"say"', 'a step is a JSON object, such as {"say": "Hello"}.'),
         ('{"expect_text": "a", "expect_text": "b"}', "'expect_text' stands twice in one object."),
         ('{"call": {"name": "a", "args": {"x": 1, "x": 2}}}', "'x' stands twice in one object."),
+        ('{"say": "a\\ud800b"}', "this has half of a surrogate pair in it"),
+        ('{"wait": 1e999}', "wait: it is a number of seconds, not inf."),
+        ('{"expect_text": {"like": "' + "(" * 5_000 + '"}}', "expect_text: this is no regular"),
         ('{"expct": "text"}', "there is no step 'expct'. Did you mean expect?"),
         ('{"zzz": 1}', "there is no step 'zzz'."),
         ('{"say": "a", "wait": 1}', "a line is one step, and this is 2: say, wait."),
@@ -205,13 +208,16 @@ async def test_what_is_wrong_with_a_file(tmp_path: Path) -> None:
     empty, binary, missing = (tmp_path / name for name in ("empty", "binary", "missing"))
     empty.write_text('\n{"#": "nothing"}\n')
     binary.write_bytes(b"\xff\xfe")
+    hasty = tmp_path / "hasty"
+    hasty.write_text('{"expect_text": "x"}', encoding="utf-8-sig")
     for path, problem in [
         (empty, "has no step in it"),
         (binary, "is no text in UTF-8"),
         (missing, "can't be read: No such file or directory"),
         (tmp_path, "can't be read: Is a directory"),
+        (hasty, "line 1: there is no connection yet"),
     ]:
-        with pytest.raises(ScriptError, match=f"{re.escape(str(path))} {problem}"):
+        with pytest.raises(ScriptError, match=f"{re.escape(str(path))},? {problem}"):
             async with open_simulator(port=None, script=str(path)):
                 raise AssertionError("it began to serve")
 

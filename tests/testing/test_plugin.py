@@ -159,6 +159,7 @@ def test_without_pytest_trio_it_says_what_to_install(tmp_path: Path) -> None:
         ("gemini_simulator('x')", "takes arguments by name"),
         ("gemini_simulator(voice='nobody')", "nobody"),
         ("gemini_simulator(port=None)", "needs a port"),
+        ("gemini_simulator(pce=0)", "knows no 'pce'; did you mean pace?"),
     ],
 )
 def test_a_wrong_mark_is_told(mark: str, text: str, tmp_path: Path) -> None:

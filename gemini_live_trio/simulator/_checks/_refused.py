@@ -23,4 +23,4 @@ class Refused(Exception):
         super().__init__(reason)
         self.code = code
         self.reason = reason
-        self.why = why or reason
+        self.why: str = why or reason

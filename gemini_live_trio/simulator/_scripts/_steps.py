@@ -36,6 +36,7 @@ class _Wrong(ValueError):
 @attrs.frozen
 class _Line:
     number: int
+    name: str
     act: Act
 
 
@@ -56,14 +57,19 @@ def read_script(path: str | os.PathLike[str]) -> Script:
         raise ScriptError(f"{name} can't be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
         raise ScriptError(f"{name} is no text in UTF-8.") from None
-    lines = []
+    lines: list[_Line] = []
+    connected = False
     for number, line in enumerate(text.split("\n"), 1):
         try:
-            act = _read_line(line)
+            step = _read_line(line)
+            if step is None:
+                continue
+            connected = connected or step[0] == "connection"
+            if not connected and step[0] not in _BEFORE_ANY:
+                raise _Wrong('there is no connection yet; begin with {"connection": "next"}.')
         except ValueError as error:
             raise ScriptError(f"{name}, line {number}: {error}") from None
-        if act is not None:
-            lines.append(_Line(number, act))
+        lines.append(_Line(number, *step))
     if not lines:
         raise ScriptError(f"{name} has no step in it.")
 
@@ -75,11 +81,15 @@ def read_script(path: str | os.PathLike[str]) -> Script:
     return script
 
 
-def _read_line(line: str) -> Act | None:
+def _read_line(line: str) -> tuple[str, Act] | None:
+    """Read a step: its name, and what it does; ``None`` for a line without any."""
     if not line.strip():
         return None
     try:
         step = json.loads(line, object_pairs_hook=_once_each)
+        json.dumps(step, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise _Wrong("this has half of a surrogate pair in it, which can't be sent.") from None
     except json.JSONDecodeError as error:
         raise _Wrong(f"this is no JSON ({error.msg}, at character {error.pos + 1}).") from None
     except RecursionError:
@@ -103,7 +113,7 @@ def _read_line(line: str) -> Act | None:
             takes = f"; it takes {', '.join(more)}" if more else ""
             raise _Wrong(f"{name} takes no {other!r}{takes}.{nearest(other, more)}")
     try:
-        return read(value, **step)
+        return name, read(value, **step)
     except _Wrong as error:
         raise _Wrong(f"{name}: {error}") from None
 
@@ -347,3 +357,5 @@ STEPS: Final[Mapping[str, tuple[tuple[str, ...], Callable[..., Act]]]] = {
     "strict": ((), _strict),
 }
 """The steps, each with what else may stand in its line."""
+
+_BEFORE_ANY: Final = frozenset({"connection", "wait", "do", "refuse", "strict"})

@@ -26,7 +26,7 @@ pytestmark = [
 
 SPEECH = Path(__file__).parent.parent / "data" / "speech.wav"
 MAIN = "from gemini_live_trio.repl import main; raise SystemExit(main())"
-PATIENCE = 20
+PATIENCE = 60
 """Seconds of real time."""
 
 
@@ -93,7 +93,8 @@ class Terminal:
         """Check that the program has left and the terminal is as it was before."""
         screen = self.see(rf"^status={status}\n")
         self.type("clear; stty -g > after; cmp before after && echo as it was")
-        self.see(r"^as it was")
+        # The prompt may come after what was typed, where the shell was slow.
+        self.see(r"^(READY> )?as it was")
         return screen
 
 

@@ -18,6 +18,7 @@ again in ``restore``. So the marker can't be mistaken.
 
 from __future__ import annotations
 
+import abc
 import functools
 import hashlib
 import json
@@ -159,12 +160,12 @@ class Secrets:
         return f"<{len(self._by_length)} secrets>"
 
 
-class KeepsSecrets:
+class KeepsSecrets(abc.ABC):
     """Writes down what a session does, except its secrets; for observers of this package only."""
 
+    @abc.abstractmethod
     def _keep_out(self, secrets: Secrets) -> None:
         """Leave these out from now on; they may become more."""
-        raise NotImplementedError
 
 
 def _given(secrets: Iterable[str]) -> Iterable[str]:

@@ -115,5 +115,5 @@ def drift(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure, side by side with google-genai."""
     session.install("-q", f".[{PARTS}]", "google-genai")
-    for path in sorted(pathlib.Path("benchmarks").glob("*.py")):
+    for path in sorted(pathlib.Path("benchmarks").glob("[!_]*.py")):
         session.run("python", str(path), *session.posargs)

@@ -16,6 +16,8 @@ General layout:
 * ``repl``: the terminal program (``python -m gemini_live_trio``)
 """
 
+import logging
+
 from . import codec as codec
 from . import errors as errors
 from . import events as events
@@ -48,5 +50,8 @@ from .config import ReconnectPolicy as ReconnectPolicy
 from .config import SessionConfig as SessionConfig
 from .observers import SessionObserver as SessionObserver
 from .usage import Budget as Budget
+
+# What we log goes nowhere unless the program says so: else Python prints warnings by itself.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __version__ = "0.1.0"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gemini_live_trio import SessionConfig, open_session, wire
 from gemini_live_trio.errors import MediaError
@@ -132,7 +132,7 @@ async def test_an_answer_that_a_broken_connection_swallowed_is_given_up(
     async def broken() -> AsyncIterator[None]:
         async with script(tmp_path, ["Hello"], mind=None) as (simulator, _):
             server = await simulator.accept()
-            await trio.sleep(1)
+            await wait_all_tasks_blocked()
             assert any(_text_of(frame.message) for frame in simulator.received)
             await server.drop()
             yield
@@ -155,11 +155,12 @@ async def test_a_model_that_only_transcribes_is_done_when_it_falls_silent(
     monkeypatch.setitem(globals(), "CONFIG", config)
     async with script(tmp_path, ["Hello"], mind=None) as (simulator, _):
         server = await simulator.accept()
-        await trio.sleep(1)
+        await wait_all_tasks_blocked()
         for text in ("Hello, ", "hello."):
             heard = wire.LiveServerContent(input_transcription=wire.Transcription(text=text))
             await server.send(wire.LiveServerMessage(server_content=heard))
-            await trio.sleep(2)
+            await wait_all_tasks_blocked()
+            autojump_clock.jump(2)  # a pause, but not yet silence
         begin = trio.current_time()
     assert trio.current_time() - begin < 5
     assert out(tmp_path) == "heard> Hello, hello.\n"
@@ -169,7 +170,8 @@ async def test_a_turn_that_goes_on_is_waited_for(autojump_clock: MockClock, tmp_
     async with script(tmp_path, ["Hello"], mind=None) as (simulator, _):
         server = await simulator.accept()
         await say(server, "Let me think.", interaction_status="IN_PROGRESS")
-        await trio.sleep(PATIENCE / 2)
+        await wait_all_tasks_blocked()
+        autojump_clock.jump(PATIENCE / 2)
         await say(server, "42.", interaction_status="IDLE")
     assert out(tmp_path) == "Let me think.\n42.\n"
 
@@ -249,7 +251,8 @@ def test_speech_that_was_answered_before_the_recording_ended(tmp_path: Path) -> 
     async def check() -> None:
         async with script(tmp_path, [tmp_path / "quiet.wav"], mind=None) as (simulator, _):
             server = await simulator.accept()
-            await trio.sleep(0.5)
+            with trio.move_on_after(0.5):  # a quarter of the recording
+                pytest.fail(f"the client left: {await server.wait_ended()}")
             await say(server, "Yes?")
         assert out(tmp_path) == "Yes?\n"
 

@@ -32,7 +32,12 @@ def load() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["soak"] = module
-    spec.loader.exec_module(module)
+    # As for a program, the folder of its other half; not for longer, for its names are common.
+    sys.path.insert(0, str(PLACE.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(PLACE.parent))
     return module
 
 

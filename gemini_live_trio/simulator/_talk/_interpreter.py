@@ -50,7 +50,7 @@ class Utterance:
 
 @attrs.frozen
 class Passed:
-    """So much more sound has come in; ``flush``: no more will come for now."""
+    """So much more sound has come in; ``flush``: the client pauses here."""
 
     seconds: float
     flush: bool = False

@@ -26,6 +26,17 @@ class Capability:
     """Whether a handle brings back the latest state, or the state at its own time."""
     blocking_tools: bool
     """Whether the model waits for a tool's answer unless it is told not to."""
+    tool_behaviors: frozenset[Literal["blocking", "non_blocking"]] = frozenset(
+        {"blocking", "non_blocking"}
+    )
+    """What a function's declaration may ask for."""
+    tool_scheduling: bool = True
+    """Whether an answer may say when the model shall speak of it (``scheduling``)."""
+    tool_streaming: bool = True
+    """Whether a call may be answered in several parts (``willContinue``)."""
+    input_while_blocking: Literal["free", "refused", "cancels"] = "free"
+    """What speech does to a call that the model waits for: nothing, the connection is closed with
+    1008, or the call is dropped and the speech taken as a new turn."""
     seed: Literal["history", "content"]
     """How turns are put into a fresh session: announced in ``setup``, or just sent."""
     usage: CountingRule
@@ -35,9 +46,20 @@ class Capability:
 
 CAPABILITIES: Sequence[Capability] = (
     Capability(
+        family="gemini-3.8-live-extended-thinking",
+        resume_restores="latest",
+        blocking_tools=False,
+        tool_behaviors=frozenset({"non_blocking"}),
+        tool_scheduling=False,
+        seed="history",
+        usage="turn",
+        source="as 3.8; tools: model page, 2026-09",
+    ),
+    Capability(
         family="gemini-3.8-live",
         resume_restores="latest",
         blocking_tools=False,
+        input_while_blocking="cancels",
         seed="history",
         usage="turn",
         source="resumption measured 2026-10; tools: model page; usage: recorded beside "
@@ -47,6 +69,8 @@ CAPABILITIES: Sequence[Capability] = (
         family="gemini-3.1",
         resume_restores="handle",
         blocking_tools=True,
+        tool_behaviors=frozenset({"blocking"}),
+        input_while_blocking="cancels",
         seed="history",
         usage="turn",
         source="session management and tools pages, 2026-09; usage: recorded beside turnComplete",
@@ -55,6 +79,7 @@ CAPABILITIES: Sequence[Capability] = (
         family="gemini-2.5",
         resume_restores="handle",
         blocking_tools=True,
+        input_while_blocking="refused",
         seed="content",
         usage="turn",
         source="session management and capabilities pages, 2026-09; usage: recorded beside "
@@ -64,6 +89,7 @@ CAPABILITIES: Sequence[Capability] = (
         family="gemini-live-2.5",
         resume_restores="handle",
         blocking_tools=True,
+        input_while_blocking="refused",
         seed="content",
         usage="turn",
         source="session management and capabilities pages, 2026-09; usage: recorded beside "

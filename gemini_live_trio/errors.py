@@ -20,6 +20,7 @@
     │   ├── ConnectionLost                     the cause is final, or reconnecting is off
     │   ├── ReconnectExhausted                 it was tried, and the policy's end was reached
     │   └── BudgetExhausted                    it has cost what its ``Budget`` allows
+    ├── ToolError                              raised in a tool, to speak to the model
     ├── PromptLost                             a prompt whose answer can't be told from others
     ├── MediaError                             a file or device that can't be used
     ├── RecordingError                         a recording that can't be read or written
@@ -58,6 +59,7 @@ __all__ = [
     "SetupError",
     "SetupRejected",
     "SetupTimeout",
+    "ToolError",
     "UpgradeRejected",
 ]
 
@@ -231,6 +233,10 @@ class ReconnectExhausted(SessionBroken):
 
 class BudgetExhausted(SessionBroken):
     """The session has cost what its ``Budget`` allows, and was ended politely."""
+
+
+class ToolError(GeminiLiveError):
+    """Raise it in a tool, to tell the model in these words what went wrong."""
 
 
 class PromptLost(GeminiLiveError):

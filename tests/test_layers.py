@@ -12,7 +12,7 @@ import gemini_live_trio
 PACKAGE = Path(gemini_live_trio.__file__).parent
 
 # Each layer may import itself and those before it on its line.
-ORDER = ["errors", "wire", "events", "codec", "_conversation", "_session", "repl"]
+ORDER = ["errors", "wire", "events", "codec", "_conversation", "tools", "_session", "repl"]
 BESIDE_CONVERSATION = {
     *("_transport", "_dial", "_auth", "_google", "_endpoint", "_closes", "_redact"),
     *("capabilities", "config"),
@@ -33,10 +33,22 @@ RULES["_redact"] = set()
 RULES["_tokens"] = {"errors", "wire", "codec", "_auth", "_endpoint", "_redact", "config"}
 RULES["capabilities"] |= {"usage"}
 RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
+RULES["tools"] |= {"capabilities", "_session"}  # the latter for type checkers only
 RULES["_session"] |= {"recording"} | BESIDE_CONVERSATION | BOOKS
 # The living example uses what everybody may use; the package root holds the public names.
 RULES["repl"] = {
-    *("", "errors", "events", "wire", "codec", "media", "recording", "simulator", "config"),
+    *(
+        "",
+        "errors",
+        "events",
+        "wire",
+        "codec",
+        "media",
+        "tools",
+        "recording",
+        "simulator",
+        "config",
+    ),
     *BOOKS,
 }
 

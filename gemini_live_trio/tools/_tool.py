@@ -1,0 +1,78 @@
+"""What a tool is: a declaration for the model, and what runs when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+import attrs
+
+from .. import wire
+
+if TYPE_CHECKING:
+    from .._session import LiveSession
+
+__all__ = ["Handler", "OnResult", "Tool", "ToolContext"]
+
+OnResult: TypeAlias = Literal["interrupt", "when_idle", "silent"]
+
+
+class ToolContext(Protocol):
+    """What a tool may know of the call that it serves. The runner makes it."""
+
+    @property
+    def call_id(self) -> str:
+        """The service's id of the call."""
+
+    @property
+    def session(self) -> LiveSession:
+        """The session in which the model called."""
+
+    @property
+    def cancel_reason(self) -> str | None:
+        """Why the call is being cancelled; ``None`` while it isn't."""
+
+    def progress(self, text: str, /) -> None:
+        """Tell how far it is: an event for the program, not for the model."""
+
+
+Handler: TypeAlias = Callable[
+    [Mapping[str, wire.JsonValue], ToolContext], Awaitable[object] | AsyncIterable[object]
+]
+
+
+@attrs.frozen(kw_only=True)
+class Tool:
+    """A function that the model may call.
+
+    ``@tool`` makes one of a Python function; other sources (an MCP server) make them by hand.
+    """
+
+    declaration: wire.FunctionDeclaration
+    """Name, description and parameters. Its ``behavior`` is written by the runner."""
+
+    handler: Handler
+    """Called with the arguments as they came and the call's context. Gives an awaitable of the
+    result, or, where ``streams``, an async iterable of partial results. Raises ``ToolError`` to
+    speak to the model."""
+
+    streams: bool = False
+    blocking: bool | None = None
+    """Whether the model waits for the answer; ``None`` for what the model does by itself."""
+
+    on_result: OnResult | None = None
+    """When the model speaks of the answer, where it didn't wait for it."""
+
+    timeout: float | None = None
+    """Seconds."""
+
+    limit: int | None = None
+    """How many calls may run at once; the others wait."""
+
+    must_finish: bool = False
+    """Whether it runs to its end even when nobody wants its answer any more."""
+
+    @property
+    def name(self) -> str:
+        """What the model calls it."""
+        return self.declaration.name or ""

@@ -14,6 +14,7 @@ from .._conversation import Bracket, Fate, Kind, Outgoing, Ticket
 from ..config import SessionConfig
 from ..errors import LocalProtocolError, PromptLost
 from ..events import Event, Reconnected, ReconnectState, SessionEvent, TurnComplete
+from ..explanation import vet
 from ..observers import SessionObserver
 from ..statistics import SessionStatistics, TurnState
 from ..transcript import Transcript
@@ -247,7 +248,12 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         With ``setup`` the new connection has other instructions, tools or voice. Model, key and
         endpoint stay what they were. The service resumes the conversation with the new setup;
         whether the model minds a changed instruction is the model's affair.
+
+        Raises:
+          ConfigError: The model is known to refuse the new setup; nothing has changed.
         """
+        if setup is not None:
+            vet(setup)
         async with self.subscribe(kinds=()) as told:
             self._core.leave_soon(setup.setup() if setup else None)
             wish = self._core.conversation.wishes

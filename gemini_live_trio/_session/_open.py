@@ -11,6 +11,7 @@ from .. import wire
 from .._transport import Connector, TcpConnector
 from ..config import Liveness, ReconnectPolicy, SessionConfig
 from ..errors import ConfigError
+from ..explanation import vet
 from ..observers import SessionObserver
 from ..usage import Budget
 from ._asking import Asker
@@ -66,7 +67,8 @@ async def open_session(
       close_timeout: Seconds for a polite end.
 
     Raises:
-      ConfigError: That isn't a ``SessionConfig``.
+      ConfigError: That isn't a ``SessionConfig``, or its model is known to refuse it; see
+        ``SessionConfig.check``. Nothing was dialled.
       CredentialsError: ``config.auth`` gave no credential.
       ConnectError: No WebSocket could be opened.
       SetupError: The service did not accept the session.
@@ -77,6 +79,7 @@ async def open_session(
     """
     if not isinstance(config, SessionConfig):
         raise ConfigError(f"open_session takes a SessionConfig, not a {type(config).__name__}.")
+    vet(config, stacklevel=3)  # the caller, past contextlib
     asker = Asker(config)
     core = Core(
         config,

@@ -180,7 +180,7 @@ async def test_a_refused_setup_tells_code_reason_and_advice(
     autojump_clock: MockClock, connect: Connect
 ) -> None:
     with pytest.raises(SetupRejected) as caught:
-        async with connect(config=SessionConfig(model="gemini-nope")):
+        async with connect(config=SessionConfig(model="gemini-nope", check="off")):
             pytest.fail("there is no session")
     assert caught.value.code == 1008
     assert caught.value.reason.startswith("models/gemini-nope is not found")

@@ -72,6 +72,9 @@ class Tool:
     must_finish: bool = False
     """Whether it runs to its end even when nobody wants its answer any more."""
 
+    limit_bytes: int | None = None
+    """How long its answer may be as JSON, media left out; ``None`` for the runner's limit."""
+
     @property
     def name(self) -> str:
         """What the model calls it."""

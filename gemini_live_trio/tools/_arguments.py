@@ -213,7 +213,8 @@ class Arguments:
 
     def _misfit(self, hint: Any, value: Any) -> _Misfit:
         expected = in_words(self._schemas.of(hint))
-        return _Misfit(([], f"expected {expected}, got {describe(value)}"), shallow=True)
+        found = f"{len(value)} of them" if isinstance(value, (list, tuple)) else describe(value)
+        return _Misfit(([], f"expected {expected}, got {found}"), shallow=True)
 
     def _scalar_reader(self, hint: Any, read: Callable[[Any], object]) -> Reader:
         def reader(value: Any, _hint: Any) -> object:
@@ -292,12 +293,8 @@ class Arguments:
         def reader(value: Any, _hint: Any) -> tuple[Any, ...]:
             if not isinstance(value, (list, tuple)) or len(value) != len(item_hints):
                 raise self._misfit(hint, value)
-            pairs = zip(item_hints, value, strict=True)
-            return tuple(
-                _each(
-                    (index, self._hook(one), one, item) for index, (one, item) in enumerate(pairs)
-                )
-            )
+            pairs = enumerate(zip(item_hints, value, strict=True))
+            return tuple(_each((place, self._hook(one), one, item) for place, (one, item) in pairs))
 
         return reader
 

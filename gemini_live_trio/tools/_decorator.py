@@ -51,12 +51,15 @@ class _ToolDecorator:
     def __init__(self, make: Callable[[Any], Any]) -> None:
         self._make = make
 
-    # A classmethod or staticmethod is told apart for type checkers: its function needs no self.
+    # A classmethod or staticmethod is told apart for type checkers: its function needs no self. A
+    # staticmethod is callable too, hence the overlap.
     @overload
     def __call__(self, function: classmethod[Any, _P, _R], /) -> BoundTool[_P, _R]: ...
 
     @overload
-    def __call__(self, function: staticmethod[_P, _R], /) -> BoundTool[_P, _R]: ...
+    def __call__(  # type: ignore[overload-overlap]
+        self, function: staticmethod[_P, _R], /
+    ) -> BoundTool[_P, _R]: ...
 
     @overload
     def __call__(self, function: Callable[_P, _R], /) -> FunctionTool[_P, _R]: ...
@@ -70,7 +73,9 @@ def tool(function: classmethod[Any, _P, _R], /) -> BoundTool[_P, _R]: ...
 
 
 @overload
-def tool(function: staticmethod[_P, _R], /) -> BoundTool[_P, _R]: ...
+def tool(  # type: ignore[overload-overlap]
+    function: staticmethod[_P, _R], /
+) -> BoundTool[_P, _R]: ...
 
 
 @overload
@@ -199,9 +204,7 @@ class _Told:
                 f"{whose}: declaration= says it all; leave out name=, description= and schema=."
             )
         if isinstance(self.schema, wire.Schema) and self.dialect == "json_schema":
-            raise ConfigError(
-                f"{whose}: this schema= is in the service's form: leave out dialect=."
-            )
+            raise ConfigError(f"{whose}: schema= is in the service's form: leave out dialect=.")
 
 
 @attrs.frozen

@@ -135,7 +135,7 @@ class _FromThread:
 # --- The tools --------------------------------------------------------------------------------
 
 
-@attrs.frozen(kw_only=True, eq=False, slots=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False, slots=False)
 class BoundTool(Tool, Generic[_P, _R_co]):
     """A tool made of a Python function, which it can be called like."""
 
@@ -152,16 +152,19 @@ class BoundTool(Tool, Generic[_P, _R_co]):
         vars(self).update({name: value for name, value in found.items() if value is not None})
         vars(self)["__wrapped__"] = self.function
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R_co:
         """Call the function itself, as if it weren't decorated."""
         return self.function(*args, **kwargs)
 
 
-@attrs.frozen(kw_only=True, eq=False, slots=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False, slots=False)
 class FunctionTool(BoundTool[_P, _R_co]):
     """What ``@tool`` makes of a function; of a method, the tool is taken from an instance."""
 
-    _binds: Binding = "nothing"
+    _binds: Binding = attrs.field(default="nothing", alias="binds")
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...
@@ -206,8 +209,8 @@ def kind_of(function: Callable[..., Any]) -> Kind:
       ConfigError: it is a generator, which could neither be awaited nor kept in one thread.
     """
     # A decorator's wrapper may be a plain function that gives what an async one gave it.
-    seen = [function, getattr(function, "__call__", None), inspect.unwrap(function)]
-    for candidate in seen:
+    inner = function if inspect.isroutine(function) else type(function).__call__
+    for candidate in (function, inner, inspect.unwrap(function)):
         if inspect.isasyncgenfunction(candidate):
             return "stream"
         if inspect.iscoroutinefunction(candidate):

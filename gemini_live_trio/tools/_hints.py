@@ -7,6 +7,7 @@ be two things.
 from __future__ import annotations
 
 import collections
+import collections.abc
 import dataclasses
 import datetime
 import decimal
@@ -411,7 +412,7 @@ class Hints:
                         name=field.alias,
                         argument=field.alias,
                         hint=_given(hints, field.name, kind),
-                        default=_constant(field.default, attrs.Factory),
+                        default=_constant(field.default),
                         required=field.default is attrs.NOTHING,
                         description=told.get(field.name) or told.get(field.alias, ""),
                     )
@@ -450,8 +451,8 @@ def _given(hints: Mapping[str, Any], name: str, kind: type) -> Any:
     return hints[name]
 
 
-def _constant(default: object, factory: type) -> object:
-    return attrs.NOTHING if isinstance(default, factory) else default
+def _constant(default: object) -> object:
+    return attrs.NOTHING if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
 
 
 def _is_required(hint: Any, *, otherwise: bool) -> bool:

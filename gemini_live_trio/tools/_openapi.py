@@ -1,15 +1,15 @@
 """From JSON Schema to the service's own form of schema, ``wire.Schema``.
 
 ``parameters`` is what every Live model reads. ``parametersJsonSchema`` says more, but models up to
-2.5 pass over it without a word and call the function without arguments (googleapis/python-genai#1147,
-livekit/agents#5560, pydantic-ai's Live adapter); 3.1 and 3.8 were seen to take it
-(livekit/agents#7302). So this form is written unless a tool asks for the other.
+2.5 pass over it without a word and call the function without arguments (python-genai's issue 1147,
+livekit/agents 2940 and 5560, pydantic-ai's Live adapter); 3.1 and 3.8 were seen to take it
+(livekit/agents 7302). So this form is written unless a tool asks for the other.
 
 What this form can't say is said in words, in the description, since the model reads that too: the
-values of a mapping (``additionalProperties`` is refused here with close code 1007, says the same
-source), the places of a tuple, bounds that leave their end out, formats other than ``date-time``,
-choices that aren't text. The tool's arguments are checked against the whole of it all the same. Only
-what contains itself can't be said at all.
+values of a mapping (``additionalProperties`` is refused here with close code 1007, says the last of
+these sources), the places of a tuple, bounds that leave their end out, formats other than
+``date-time``, choices that aren't text. The arguments are checked against the whole of it all the
+same. Only what contains itself can't be said at all.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What a tool gave, or how it failed, as the answer to its call.
 
-The service takes a JSON object. ``output`` holds a result and ``error`` a failure; without either the
-whole object is the result. It should not be empty: a model that is told nothing tends to call again.
+The service takes a JSON object. ``output`` holds a result and ``error`` a failure; without either
+the whole object is the result. It should not be empty: a model that is told nothing tends to call
+again.
 
 ========================  ====================================================================
 result                    ``response``
@@ -19,8 +20,8 @@ another exception         ``{"error": "The tool failed (ValueError)."}``
 An exception's own text may hold whatever the program was at: a path, a query, a password. The model
 would read it to whoever is on the line, so it stays in the log; only ``ToolError`` speaks.
 
-What JSON can't hold (bytes, NaN, integers beyond 64 bits, cycles, more than ``LIMIT_BYTES``) makes the
-whole result a failure that says so. A result cut short or bent would look like a good one.
+What JSON can't hold (bytes, NaN, integers beyond 64 bits, cycles, more than ``LIMIT_BYTES``) makes
+the whole result a failure that says so. A result cut short or bent would look like a good one.
 """
 
 from __future__ import annotations
@@ -228,8 +229,8 @@ class _Writer:
             return self._attach(value)
         if isinstance(value, (bytes, bytearray, memoryview)):
             raise Unwritable("holds bytes; a tool gives media as ToolMedia, and text as text")
-        if isinstance(value, tuple) and hasattr(value, "_asdict"):
-            value = value._asdict()
+        if isinstance(value, tuple) and (as_dict := getattr(value, "_asdict", None)) is not None:
+            value = as_dict()
         if isinstance(value, Mapping):
             return self._within(value, self._write_mapping)
         if isinstance(value, Set):

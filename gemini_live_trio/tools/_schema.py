@@ -153,7 +153,7 @@ class Schemas:
         return _object(properties, fields) | told
 
     def _of_field(self, field: Field) -> JsonSchema:
-        schema = self.of(field.hint) | self._defaults(field)
+        schema = {**self.of(field.hint), **self._defaults(field)}
         description = _annotation_text(field.hint) or field.description
         return schema | {"description": description} if description else schema
 

@@ -23,17 +23,21 @@ class ToolContext(Protocol):
     @property
     def call_id(self) -> str:
         """The service's id of the call."""
+        ...
 
     @property
     def session(self) -> LiveSession:
         """The session in which the model called."""
+        ...
 
     @property
     def cancel_reason(self) -> str | None:
         """Why the call is being cancelled; ``None`` while it isn't."""
+        ...
 
     def progress(self, text: str, /) -> None:
         """Tell how far it is: an event for the program, not for the model."""
+        ...
 
 
 Handler: TypeAlias = Callable[

@@ -45,39 +45,6 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 _PARAMETER_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
-class _ToolDecorator:
-    """What ``tool(...)`` gives when it is called with options alone."""
-
-    def __init__(self, make: Callable[[Any], Any]) -> None:
-        self._make = make
-
-    # A classmethod or staticmethod is told apart for type checkers: its function needs no self. A
-    # staticmethod is callable too, hence the overlap.
-    @overload
-    def __call__(self, function: classmethod[Any, _P, _R], /) -> BoundTool[_P, _R]: ...
-
-    @overload
-    def __call__(  # type: ignore[overload-overlap]
-        self, function: staticmethod[_P, _R], /
-    ) -> BoundTool[_P, _R]: ...
-
-    @overload
-    def __call__(self, function: Callable[_P, _R], /) -> FunctionTool[_P, _R]: ...
-
-    def __call__(self, function: Any, /) -> Any:
-        return self._make(function)
-
-
-@overload
-def tool(function: classmethod[Any, _P, _R], /) -> BoundTool[_P, _R]: ...
-
-
-@overload
-def tool(  # type: ignore[overload-overlap]
-    function: staticmethod[_P, _R], /
-) -> BoundTool[_P, _R]: ...
-
-
 @overload
 def tool(function: Callable[_P, _R], /) -> FunctionTool[_P, _R]: ...
 
@@ -96,7 +63,7 @@ def tool(
     dialect: SchemaDialect = "openapi",
     schema: Mapping[str, Any] | wire.Schema | None = None,
     declaration: wire.FunctionDeclaration | None = None,
-) -> _ToolDecorator: ...
+) -> Callable[[Callable[_P, _R]], FunctionTool[_P, _R]]: ...
 
 
 def tool(
@@ -122,8 +89,8 @@ def tool(
     thread, and an async generator gives partial results. ``docs/tools.md`` has the types.
 
     A parameter annotated ``ToolContext`` gets the call's context, and the model doesn't see it. A
-    method is a tool once it is taken from an instance: ``[home.set_light]``. Decorate a
-    ``classmethod``, ``staticmethod`` or ``functools.partial`` from the outside.
+    method is a tool once it is taken from an instance: ``[home.set_light]``. A ``classmethod`` or a
+    ``functools.partial`` is decorated from the outside.
 
     A plain function can't be stopped: when its call is cancelled, its thread is abandoned and what
     it gives is dropped. It may end early by itself where it calls
@@ -154,7 +121,7 @@ def tool(
     """
     names = _visible_names(sys._getframe(1))
 
-    def make(function: Any) -> Any:
+    def make(function: Any) -> FunctionTool[Any, Any]:
         return make_tool(
             function,
             names,
@@ -162,7 +129,7 @@ def tool(
             _Options(blocking, on_result, timeout, limit, must_finish, limit_bytes),
         )
 
-    return _ToolDecorator(make) if function is None else make(function)
+    return make if function is None else make(function)
 
 
 def _visible_names(frame: types.FrameType) -> Mapping[str, object]:
@@ -249,7 +216,6 @@ class _Subject:
     """What has the annotations and the docstring."""
     name: str
     binds: Binding = "nothing"
-    static: bool = False
     fixed: frozenset[str] = frozenset()
     """Parameters that a ``partial`` has given already."""
 
@@ -260,7 +226,7 @@ def _subject(function: Any) -> _Subject:
     if isinstance(function, (classmethod, staticmethod)):
         inside = _subject(function.__func__)
         static = isinstance(function, staticmethod)
-        return attrs.evolve(inside, static=static, binds="nothing" if static else "class")
+        return attrs.evolve(inside, binds="nothing" if static else "class")
     if isinstance(function, type) or not callable(function):
         what = f"the class {function.__qualname__}" if isinstance(function, type) else function
         raise ConfigError(f"@tool takes a function, not {what!s:.80}: decorate a function.")
@@ -357,7 +323,7 @@ def _is_context(hint: Any) -> bool:
 
 def make_tool(
     function: Any, names: Mapping[str, object], told: _Told, options: _Options
-) -> BoundTool[Any, Any]:
+) -> FunctionTool[Any, Any]:
     """Make a tool of whatever was decorated."""
     subject = _subject(function)
     name = told.declaration.name if told.declaration is not None else told.name or subject.name
@@ -409,7 +375,7 @@ def make_tool(
         "json_schema": arguments.schema,
         **attrs.asdict(options, recurse=False),
     }
-    return BoundTool(**made) if subject.static else FunctionTool(**made, binds=subject.binds)
+    return FunctionTool(**made, binds=subject.binds)
 
 
 def _declaration(

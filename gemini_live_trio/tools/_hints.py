@@ -350,7 +350,7 @@ class Field:
     hint: Any
     argument: str
     """The keyword by which it is given to what is made of it."""
-    default: object = attrs.NOTHING
+    default: object
     """``attrs.NOTHING`` where there is none, or none that can be shown."""
     required: bool = True
     description: str = ""
@@ -439,6 +439,7 @@ class Hints:
                     name=name,
                     argument=name,
                     hint=hint,
+                    default=attrs.NOTHING,
                     # Where annotations are text, the class doesn't know of its NotRequired.
                     required=_is_required(hint, otherwise=name in needed),
                     description=told.get(name, ""),

@@ -157,7 +157,8 @@ class _Translation:
         # Only text has enum here, and the service refuses an empty one.
         if kind == "string" and "" not in values:
             return wire.Schema(type=wire.Type.STRING, enum=values, **_same(schema))
-        return wire.Schema(type=_KINDS[kind], **_same(schema, in_words({"enum": values})))
+        words = f"{'only ' if len(values) == 1 else ''}{in_words({'enum': values})}"
+        return wire.Schema(type=_KINDS[kind], **_same(schema, words))
 
     def _of_kind(self, schema: Mapping[str, Any]) -> wire.Schema:
         kind = schema.get("type") or ("object" if "properties" in schema else None)

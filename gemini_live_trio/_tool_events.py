@@ -1,4 +1,4 @@
-"""What is told of calls that a tool runner serves; ``events`` has these among the others."""
+"""What is told of tool calls and of what they bring about; ``events`` has these too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import attrs
 
 from .wire import Struct
 
-__all__ = ["ToolEnded", "ToolEvent", "ToolFinished", "ToolOutcome", "ToolProgress", "ToolStarted"]
+__all__ = [
+    "InputGate",
+    "ToolEnded",
+    "ToolEvent",
+    "ToolFinished",
+    "ToolOutcome",
+    "ToolProgress",
+    "ToolStarted",
+]
 
 
 class ToolOutcome(enum.Enum):
@@ -30,7 +38,7 @@ class ToolOutcome(enum.Enum):
 
 @attrs.frozen
 class ToolEvent:
-    """Base of the events that tell of calls that a tool runner serves."""
+    """Base of the events that tell how tool calls fare."""
 
     @property
     def message(self) -> None:
@@ -86,3 +94,18 @@ class ToolEnded(ToolEvent):
     """Why, where the outcome alone doesn't say."""
     seconds: float = 0.0
     """Since the call came."""
+
+
+@attrs.frozen
+class InputGate(ToolEvent):
+    """The microphone was shut off, or let through again, because the model waits for a tool.
+
+    Some models close the connection, or drop the call, when they hear something meanwhile.
+    """
+
+    open: bool
+    reason: str
+    """Why, in a few words: ``"answered"``, ``"cancelled"``, ``"expired"`` and so on."""
+    dropped_audio_seconds: float = 0.0
+    """What was held back since it was shut."""
+    dropped_video_frames: int = 0

@@ -17,6 +17,7 @@ from typing import TypeAlias
 import attrs
 
 from . import wire
+from ._tool_events import InputGate as InputGate
 from ._tool_events import ToolEnded as ToolEnded
 from ._tool_events import ToolEvent as ToolEvent
 from ._tool_events import ToolFinished as ToolFinished
@@ -469,21 +470,6 @@ class Stalled(SessionEvent):
 
     state: StallState
     seconds: float
-
-
-@attrs.frozen
-class InputGate(SessionEvent):
-    """The microphone was shut off, or let through again, because the model waits for a tool.
-
-    Some models close the connection, or drop the call, when they hear something meanwhile.
-    """
-
-    open: bool
-    reason: str
-    """Why, in a few words: ``"answered"``, ``"cancelled"``, ``"expired"`` and so on."""
-    dropped_audio_seconds: float = 0.0
-    """What was held back since it was shut."""
-    dropped_video_frames: int = 0
 
 
 class Speaker(enum.Enum):

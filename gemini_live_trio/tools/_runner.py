@@ -10,6 +10,8 @@ What a tool raises becomes an answer. Only what isn't an ``Exception``, such as 
 from __future__ import annotations
 
 import logging
+import math
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +20,7 @@ import attrs
 import trio
 
 from .._groups import is_urgent, lone
-from ..errors import ToolError
+from ..errors import InternalError, ToolError
 from ..events import Event, ToolFinished, ToolProgress, ToolStarted
 from ._arguments import ArgumentsError
 from ._call import Call
@@ -42,18 +44,25 @@ _log = logging.getLogger("gemini_live_trio.tools")
 
 @attrs.define(eq=False)
 class _Job:
-    """A run in its task."""
+    """A run on its way through the runner."""
 
     run: Run
     tool: Tool
     entry: Entry
     """The call that it was begun for."""
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
-    shield: trio.CancelScope = attrs.field(factory=trio.CancelScope)
-    """Around the tool itself, once it runs."""
+    """Around the tool itself."""
     running: bool = False
     reason: str | None = None
     """Why it is stopped."""
+
+
+@attrs.define
+class _Line:
+    """Where calls of a tool with a limit wait, in the order in which they came."""
+
+    free: float
+    waiting: deque[_Job] = attrs.field(factory=deque)
 
 
 @attrs.frozen(eq=False)
@@ -87,9 +96,7 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
         self.leaving: bool = False
         """No call is run any more."""
         self._by_name = {tool.name: tool for tool in tools}
-        self._limits = {
-            tool.name: trio.CapacityLimiter(tool.limit) for tool in tools if tool.limit is not None
-        }
+        self._lines = {tool.name: _Line(tool.limit or math.inf) for tool in tools}
         self._jobs: dict[Run, _Job] = {}
         self._session: LiveSession | None = None
         self._desk: Desk | None = None
@@ -143,6 +150,8 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
                 self._stop()
         except BaseException as error:  # noqa: BLE001 - raised again below, in its order of precedence
             other = lone(error)
+            if isinstance(other, Exception):  # what tools raise doesn't come here
+                other = _internal(other)
             if leaving is None or isinstance(leaving, trio.Cancelled) or is_urgent(other):
                 leaving = other
         finally:
@@ -209,10 +218,19 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
         deadline = now + seconds_for(tool, self.policy.timeout)
         run = ledger.begin(entry, deadline=deadline, owner=self)
         job = self._jobs[run] = _Job(run, tool, entry)
-        if self._nursery is None:
-            self._early.append(job)
-        else:
-            self._nursery.start_soon(self._serve, job)
+        self._lines[tool.name].waiting.append(job)
+        self._move_up(tool.name)
+
+    def _move_up(self, name: str) -> None:
+        """Begin with those who wait for a tool, as many as may run."""
+        line = self._lines[name]
+        while line.free and line.waiting:
+            job = line.waiting.popleft()
+            line.free -= 1
+            if self._nursery is None:
+                self._early.append(job)
+            else:
+                self._nursery.start_soon(self._serve, job)
 
     def _judge(self, earlier: Call, new: Call) -> bool:
         if self.policy.same_call is None:
@@ -229,8 +247,13 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
         if job is None or job.reason is not None:
             return
         job.reason = reason
-        if job.running and job.tool.must_finish:
-            job.shield.deadline = trio.current_time() + self.policy.finish_within
+        line = self._lines[job.tool.name]
+        if job in line.waiting:
+            line.waiting.remove(job)
+            del self._jobs[run]
+            run.over = True
+        elif job.running and job.tool.must_finish:
+            job.scope.deadline = trio.current_time() + self.policy.finish_within
         else:
             job.scope.cancel()
 
@@ -247,14 +270,11 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
         given: Answer | None = None
         rest: Answer | None = None
         try:
-            with job.scope:
-                limit = self._limits.get(job.tool.name)
-                if limit is None:
-                    given, rest = await self._execute(job)
-                else:
-                    async with limit:
-                        given, rest = await self._execute(job)
+            if job.reason is None:
+                given, rest = await self._execute(job)
         finally:
+            self._lines[job.tool.name].free += 1
+            self._move_up(job.tool.name)
             del self._jobs[run]
             now = trio.current_time()
             if run.over:  # refused for its arguments
@@ -283,8 +303,8 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
         rest: Answer | None = None
         job.running = True
         try:
-            job.shield.shield = job.tool.must_finish
-            with job.shield:
+            job.scope.shield = job.tool.must_finish
+            with job.scope:
                 given, rest = await self._call(job, context)
         except ArgumentsError as error:
             given = failure(error)
@@ -338,7 +358,7 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
             _log.info("%s, call %s: %s", call.name, call.id, error)
         elif given is not None and given.failed:
             _log.warning("%s, call %s failed", call.name, call.id, exc_info=error)
-        elif given is None and job.shield.cancelled_caught:
+        elif given is None and job.tool.must_finish and job.scope.cancelled_caught:
             _log.warning(
                 "%s, call %s must finish, and had not after %g s more: it was cancelled",
                 call.name,
@@ -355,6 +375,15 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
                 error=error,
             )
         )
+
+
+def _internal(error: Exception) -> InternalError:
+    internal = InternalError(
+        f"A fault of gemini-live-trio stopped its tools ({type(error).__name__}: {error}); "
+        "please report it, with the traceback."
+    )
+    internal.__cause__ = error
+    return internal
 
 
 @asynccontextmanager

@@ -183,7 +183,7 @@ class Desk:
                 known = entry.known
                 if self.ledger.refuse(entry, "the session is ending", now) and known:
                     self._core.put(self._item(entry, failure(ToolError(_SHUTTING_DOWN))))
-            elif entry.stage is Stage.UNTOLD and entry.follows is None and not self.closing:
+            elif entry.stage is Stage.UNTOLD and entry.follows is None:
                 self._tell_in_words(entry)
         self._tell_outcomes()
 

@@ -380,10 +380,8 @@ class Ledger:
         if not entry.open:
             return
         if fate is Fate.DROPPED:
+            # Why is told next: the call was cancelled, or is lost, or all is over.
             entry.stage = Stage.UNTOLD
-            entry.known = False
-            if entry.call.id is not None and self._by_id.get(entry.call.id) is entry:
-                del self._by_id[entry.call.id]
         elif fate.final:
             reason = "" if fate is Fate.CONFIRMED else "whether it arrived isn't known"
             self._settle(entry, ToolOutcome.ANSWERED, reason, now)

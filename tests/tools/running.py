@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import trio
 from support import PATIENCE
+from trio.testing import wait_all_tasks_blocked
 
 from gemini_live_trio import LiveSession, SessionConfig, SessionObserver, open_session, wire
 from gemini_live_trio.events import Event, ToolEnded, ToolEvent, ToolOutcome
@@ -83,8 +84,9 @@ class Witness(SessionObserver):
                 await self._changed.wait()
 
     async def settled(self, count: int = 1) -> None:
-        """Wait until so many calls have an outcome."""
+        """Wait until so many calls have an outcome, and what comes with it has arrived."""
         await self.until(lambda: len(self.outcomes()) >= count)
+        await wait_all_tasks_blocked()
 
 
 @attrs.frozen

@@ -117,6 +117,8 @@ class Delivery:
         self._consumed: Mark = (0, 0)
         """What the newest index covers, in transparent mode."""
         self._in_flight: list[Outgoing] = []
+        self._revoked: list[Outgoing] = []
+        """What is among them and mustn't be sent again."""
         self._sent: deque[_Sent] = deque()
         self._characters = 0
         self._waiting: list[Outgoing] = []
@@ -228,6 +230,7 @@ class Delivery:
         for item in batch:
             self._note_sent(item, now)
             item.become(Fate.SENT)
+        self._forget_revoked()
         return batch
 
     def failed(self, now: float) -> None:
@@ -235,10 +238,17 @@ class Delivery:
         batch, self._in_flight = self._in_flight, []
         if self._transparent:
             self.outbox.put_back(batch)
-            return
-        for item in batch[:-1]:
-            self._note_sent(item, now)
-        self.outbox.put_back(batch[-1:])
+        else:
+            for item in batch[:-1]:
+                self._note_sent(item, now)
+            self.outbox.put_back(batch[-1:])
+        self._forget_revoked()
+
+    def _forget_revoked(self) -> None:
+        """Send no answer again whose call was taken back while it was being written."""
+        revoked, self._revoked = self._revoked, []
+        for item in revoked:
+            self.cancelled(item.call_ids)
 
     def _note_sent(self, item: Outgoing, now: float) -> None:
         self._index += 1
@@ -463,11 +473,13 @@ class Delivery:
         gone = set(call_ids)
         for item in self.outbox.drop_call_answers(gone):
             item.become(Fate.DROPPED, reason)
-        for item in [
-            item for item in self._waiting if item.call_ids and gone >= set(item.call_ids)
-        ]:
+        for item in [item for item in self._waiting if _answers(item, gone)]:
             self._waiting.remove(item)
             item.become(Fate.DROPPED, reason)
+        self._revoked += [item for item in self._in_flight if _answers(item, gone)]
+        # What was written and has shown no effect must not be sent once more after a cut.
+        for sent in [sent for sent in self._sent if _answers(sent.item, gone)]:
+            self._forget(sent, Fate.UNKNOWN, reason)
 
     def tick(self, now: float) -> None:
         """Time has passed."""
@@ -490,3 +502,8 @@ class Delivery:
         """Return what the reconnect did, and begin a new count."""
         tally, self.tally = self.tally, _Tally()
         return tally
+
+
+def _answers(item: Outgoing, call_ids: set[str]) -> bool:
+    """Tell whether a message answers some of these calls, and no other."""
+    return bool(item.call_ids) and call_ids >= set(item.call_ids)

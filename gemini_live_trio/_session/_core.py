@@ -448,6 +448,7 @@ class Core:
             return None
         if message.tool_call_cancellation is not None:
             self.gather_callers()  # an answer among them must not go out any more
+            self.tools.taken_back(message.tool_call_cancellation.ids, now)
         held = self.conversation.delivery.held_until
         impression = self.conversation.received(message, now)
         self.leaving.deadline = self.conversation.leave_at()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -44,6 +44,11 @@ class ToolSide:
         return ToolCounts() if self.desk is None else self.desk.ledger.counts()
 
     # --- What happens ------------------------------------------------------------------------
+
+    def taken_back(self, call_ids: Iterable[str], now: float) -> None:
+        """The service no longer wants the answers to these calls; those on their way go next."""
+        if self.desk is not None:
+            self.desk.ledger.cancelled(call_ids, now)
 
     def received(self, message: wire.LiveServerMessage, now: float) -> None:
         """A message came in, and was told to the receivers."""

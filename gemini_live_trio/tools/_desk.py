@@ -20,7 +20,7 @@ import trio
 from .. import codec, wire
 from .._conversation import Fate, Outgoing, Ticket
 from ..errors import GeminiLiveError, ToolError
-from ..events import Event, ToolEnded, ToolOutcome
+from ..events import Event, ToolEnded
 from ._declaring import declared_names, scheduling_of
 from ._ledger import MOST_RESULTS, Entry, Ledger, Run, Stage
 from ._results import Answer, failure
@@ -130,6 +130,7 @@ class Desk:
         if call.will_continue or (runner is None and self._is_somebody_elses(name)):
             return
         conversation = self._core.conversation
+        before = self.ledger.pending(call.id)
         entry = self.ledger.called(
             call.id or None,
             name,
@@ -142,8 +143,10 @@ class Desk:
             if call.id and not self.ledger.awaits(call.id):
                 conversation.turns.answered((call.id,))
             return
-        # A call that had this id before is gone, and so must its answer be.
-        self._tell_outcomes()
+        if before is not None and before.call.id:
+            # It is gone, and so must its answer be.
+            conversation.delivery.cancelled((before.call.id,), before.call.reason)
+            self._tell_outcomes()
         if self.closing or (runner is not None and runner.leaving):
             self.refuse(entry, _SHUTTING_DOWN, "the session is ending")
         elif runner is None:
@@ -330,10 +333,15 @@ class Desk:
     def next_moment(self, now: float) -> float:
         """When to be tended, if nothing happens before."""
         moment = self.ledger.next_deadline
-        for entry in self.ledger.untold:
+        for entry in self._untold():
             may_come_again = self._connected_at + ASKED_AGAIN_WITHIN
             moment = min(moment, may_come_again if now < may_come_again else self._due(entry))
         return moment
+
+    def _untold(self) -> Sequence[Entry]:
+        """What can be told in words now, if it is the time for it."""
+        connected = self._core.connected_since is not None and not self.closing
+        return self.ledger.untold if connected else ()
 
     def _due(self, entry: Entry) -> float:
         """When a result is told in words, whatever is going on."""
@@ -349,13 +357,11 @@ class Desk:
                 seconds = now - entry.call.came_at
                 late = ToolError(f"{entry.call.name} took longer than {seconds:.3g} s; stopped.")
                 self._core.put(self._item(entry, failure(late)))
-        if self.ledger.untold and self._core.connected_since is not None and not self.closing:
-            conversation = self._core.conversation
-            calm = now >= self._connected_at + ASKED_AGAIN_WITHIN and conversation.quiet
-            for entry in self.ledger.untold:
-                if calm or now >= self._due(entry):
-                    self._tell_in_words(entry)
-                    calm = False
+        calm = now >= self._connected_at + ASKED_AGAIN_WITHIN and self._core.conversation.quiet
+        for entry in self._untold():
+            if calm or now >= self._due(entry):
+                self._tell_in_words(entry)
+                calm = False
         self._tell_outcomes()
         for runner in self.runners:
             runner.wake()
@@ -375,8 +381,6 @@ class Desk:
         for entry in self.ledger.take_settled():
             call = entry.call
             assert call.outcome is not None
-            if call.outcome is ToolOutcome.CANCELLED and call.id and entry.stage is Stage.HANDED:
-                self._core.conversation.delivery.cancelled((call.id,), call.reason)
             seconds = (call.ended_at or call.came_at) - call.came_at
             self.publish(ToolEnded(call.id, call.name, call.outcome, call.reason, seconds))
 

@@ -29,7 +29,7 @@ from __future__ import annotations
 import enum
 import math
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 import attrs
@@ -173,10 +173,18 @@ class Ledger:
     @property
     def next_deadline(self) -> float:
         """When the next call runs out of time."""
-        runs = (entry.run for entry in self._open.values() if entry.stage is Stage.WAITING)
-        return min(
-            (run.deadline for run in runs if run is not None and not run.over), default=math.inf
-        )
+        return min((run.deadline for _, run in self._running()), default=math.inf)
+
+    def _running(self) -> Iterator[tuple[Entry, Run]]:
+        """The open calls whose tool isn't over, each with its run; not those that follow another."""
+        for entry in self._open.values():
+            run = entry.run
+            if run is not None and not run.over and entry.follows is None:
+                yield entry, run
+
+    def pending(self, call_id: str | None) -> Entry | None:
+        """Return the open call that the service knows under this id."""
+        return None if call_id is None else self._by_id.get(call_id)
 
     def awaits(self, call_id: str) -> bool:
         """Tell whether the service still waits for an answer under this id, and will have one."""
@@ -319,6 +327,9 @@ class Ledger:
         if lost is not None:
             lost.follows = entry
         run.entries.append(entry)
+        run.unwanted = False
+        if run in self._results:
+            self._results.remove(run)
         self._tally["shared"] += 1
         if run.answer is not None:
             entry.call.failed, entry.call.finished_at = run.answer.failed, now
@@ -404,15 +415,7 @@ class Ledger:
 
     def expire(self, now: float) -> Sequence[Entry]:
         """Time has passed; return the calls that ran out of it."""
-        late = [
-            entry
-            for entry in self._open.values()
-            if entry.stage is Stage.WAITING
-            and entry.follows is None
-            and entry.run is not None
-            and not entry.run.over
-            and entry.run.deadline <= now
-        ]
+        late = [entry for entry, run in self._running() if run.deadline <= now]
         for entry in late:
             seconds = now - entry.call.came_at
             self._settle(entry, ToolOutcome.TIMED_OUT, f"after {seconds:g} s", now)

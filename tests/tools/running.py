@@ -11,7 +11,14 @@ import trio
 from support import PATIENCE
 from trio.testing import wait_all_tasks_blocked
 
-from gemini_live_trio import LiveSession, SessionConfig, SessionObserver, open_session, wire
+from gemini_live_trio import (
+    LiveSession,
+    SessionConfig,
+    SessionObserver,
+    codec,
+    open_session,
+    wire,
+)
 from gemini_live_trio.events import Event, ToolEnded, ToolEvent, ToolOutcome
 from gemini_live_trio.simulator import ServerConnection, Simulator, open_simulator
 from gemini_live_trio.tools import Tool, ToolContext
@@ -63,6 +70,8 @@ class Witness(SessionObserver):
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.times: list[float] = []
+        self.answered_at: list[tuple[float, int, wire.FunctionResponse]] = []
+        """When, on which connection, and with what calls were answered."""
         self._changed = trio.Event()
 
     def event(self, event: Event, *, time: float) -> None:
@@ -70,6 +79,12 @@ class Witness(SessionObserver):
         self.times.append(time)
         self._changed.set()
         self._changed = trio.Event()
+
+    def frame_sent(self, frame: str, *, connection: int, time: float) -> None:
+        if "toolResponse" in frame:
+            answer = codec.decode_client(frame).tool_response
+            assert answer is not None
+            self.answered_at += [(time, connection, one) for one in answer.function_responses]
 
     def tools(self) -> list[ToolEvent]:
         return [event for event in self.events if isinstance(event, ToolEvent)]

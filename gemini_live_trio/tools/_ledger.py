@@ -176,7 +176,7 @@ class Ledger:
         return min((run.deadline for _, run in self._running()), default=math.inf)
 
     def _running(self) -> Iterator[tuple[Entry, Run]]:
-        """The open calls whose tool isn't over, each with its run; not those that follow another."""
+        """The open calls whose tool isn't over, and that follow no other, with their runs."""
         for entry in self._open.values():
             run = entry.run
             if run is not None and not run.over and entry.follows is None:

@@ -1,4 +1,4 @@
-"""The microphone is held back while a model waits for a tool and won't have input; and no longer."""
+"""The microphone is held back while a model waits for a tool and won't have input; no longer."""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ from tools.running import (
     Args,
     Stage,
     Witness,
-    config_for,
     gives,
     make,
     raises,
@@ -28,17 +27,18 @@ from tools.running import (
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gemini_live_trio import (
-    LiveSession,
+    BearerToken,
     ReconnectPolicy,
     SessionConfig,
+    VertexAi,
     open_session,
     wire,
 )
 from gemini_live_trio.errors import ConnectionLost, ToolError
 from gemini_live_trio.events import (
     Reconnected,
-    ReconnectState,
     Reconnecting,
+    ReconnectState,
     ResumptionUpdate,
     ToolCall,
     ToolFinished,
@@ -138,8 +138,6 @@ async def test_no_id_on_gemini_is_answered_in_words(autojump_clock: MockClock) -
 
 
 async def test_no_id_elsewhere_is_answered_by_name(autojump_clock: MockClock) -> None:
-    from gemini_live_trio import BearerToken, VertexAi
-
     model = "gemini-live-2.5-flash-native-audio"
     witness = Witness()
     async with open_simulator(port=None, mind=None) as simulator:
@@ -1080,13 +1078,10 @@ async def test_arguments_errors_are_for_the_tool_to_raise_too(autojump_clock: Mo
         assert [outcome for _, outcome in s.witness.outcomes()] == [REFUSED]
 
 
-async def test_a_session_in_which_nothing_is_called_pays_nothing(
+async def test_a_session_that_runs_no_tools_keeps_no_book_of_them(
     autojump_clock: MockClock,
 ) -> None:
-    async def opened(session: LiveSession) -> bool:
-        await trio.lowlevel.checkpoint()
-        return session._core.tools.desk is not None
-
-    async with open_simulator(port=None, mind=None) as simulator:
-        async with open_session(config_for(M38), connector=simulator.connector) as session:
-            assert not await opened(session)
+    async with stage() as s:
+        await s.server.call("look")
+        await until(s.session, ToolCall)
+        assert s.session._core.tools.desk is None

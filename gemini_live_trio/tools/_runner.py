@@ -142,7 +142,8 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
         leaving: BaseException | None = None
         try:
             async with trio.open_nursery() as nursery:
-                await nursery.start(self._hold)
+                # Not ``start``: a cancellation in it would wait for what only we can end.
+                nursery.start_soon(self._hold)
                 try:
                     yield
                 except BaseException as error:  # noqa: BLE001 - raised again below
@@ -162,7 +163,7 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
             finally:
                 del leaving
 
-    async def _hold(self, *, task_status: trio.TaskStatus[None]) -> None:
+    async def _hold(self) -> None:
         """Hold the nursery of the calls, apart from the block's cancellation."""
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
@@ -171,7 +172,6 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
                 early, self._early = self._early, []
                 for job in early:
                     nursery.start_soon(self._serve, job)
-                task_status.started()
                 await self._left.wait()
 
     def _stop(self) -> None:

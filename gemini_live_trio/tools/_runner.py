@@ -185,10 +185,12 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
     async def _keep_time(self) -> None:
         assert self._desk is not None
         while not self.leaving:
-            now = trio.current_time()
-            with trio.move_on_at(max(now, self._desk.next_moment(now))) as self._nap:
+            moment = self._desk.next_moment(trio.current_time())
+            with trio.move_on_at(moment) as self._nap:
                 await trio.sleep_forever()
-            self._desk.tend(trio.current_time())
+            # Woken before, it only looks again: several runners would wake each other for ever.
+            if trio.current_time() >= moment:
+                self._desk.tend(trio.current_time())
 
     def wake(self) -> None:
         """Something has changed, perhaps the time to wait."""

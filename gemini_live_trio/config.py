@@ -248,6 +248,9 @@ class SessionConfig:
     def __attrs_post_init__(self) -> None:
         check_pair(self.endpoint, self.auth)
 
+    def __deepcopy__(self, _memo: dict[int, Any]) -> SessionConfig:
+        return self  # nothing in it changes
+
     def setup(self) -> wire.LiveClientSetup:
         """Return the first message of a connection, without a handle.
 

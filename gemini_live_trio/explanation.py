@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import textwrap
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,10 +17,10 @@ from . import codec, wire
 from ._auth import ApiKey, BearerToken, EphemeralToken
 from ._redact import Redactor
 from .capabilities import Capability, Finding
-from .config import CapabilityWarning, SessionConfig
+from .config import SessionConfig
 from .errors import ConfigError
 
-__all__ = ["Explanation", "LeftOut", "explain", "vet"]
+__all__ = ["Explanation", "LeftOut", "explain"]
 
 
 @attrs.frozen
@@ -114,25 +113,6 @@ def explain(config: SessionConfig) -> Explanation:
         left_out=tuple(_left_out(config, setup)),
         findings=config.findings(),
     )
-
-
-def vet(config: SessionConfig, *, stacklevel: int = 2) -> None:
-    """Look before a dial: refuse or warn, as ``config.check`` says.
-
-    Raises:
-      ConfigError: The model is known to refuse it, and the check is strict.
-    """
-    if config.check == "off":
-        return
-    findings = config.findings()
-    refused = [finding for finding in findings if finding.blocks]
-    if refused and config.check == "strict":
-        raise ConfigError(
-            f"{' Also, '.join(f'{finding}.' for finding in refused)} "
-            '(Nothing was dialled; SessionConfig(check="warn") dials all the same.)'
-        )
-    for finding in findings:
-        warnings.warn(f"{finding}.", CapabilityWarning, stacklevel=stacklevel + 1)
 
 
 def _presented(config: SessionConfig) -> str:

@@ -14,7 +14,6 @@ from .._conversation import Bracket, Fate, Kind, Outgoing, Ticket
 from ..config import SessionConfig
 from ..errors import LocalProtocolError, PromptLost
 from ..events import Event, Reconnected, ReconnectState, SessionEvent, TurnComplete
-from ..explanation import vet
 from ..observers import SessionObserver
 from ..statistics import SessionStatistics, TurnState
 from ..transcript import Transcript
@@ -22,6 +21,7 @@ from ..usage import Usage
 from ._core import Core
 from ._cursor import MAX_EVENTS, Cursor, Overflow
 from ._receipt import Receipt
+from ._vet import vet
 
 __all__ = ["LiveSession", "Resumption", "Status"]
 

@@ -11,7 +11,6 @@ from .. import wire
 from .._transport import Connector, TcpConnector
 from ..config import Liveness, ReconnectPolicy, SessionConfig
 from ..errors import ConfigError
-from ..explanation import vet
 from ..observers import SessionObserver
 from ..usage import Budget
 from ._asking import Asker
@@ -19,6 +18,7 @@ from ._core import Core
 from ._lines import lone
 from ._live import LiveSession
 from ._reconnect import Timeouts
+from ._vet import vet
 
 __all__ = ["open_session"]
 

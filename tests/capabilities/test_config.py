@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import warnings
 from typing import Any
@@ -125,6 +126,7 @@ def test_nothing_of_the_callers_is_kept_or_changed() -> None:
     extra["generationConfig"]["news"].append(2)
     assert sent(config) == before
     assert extra == {"generationConfig": {"news": [1, 2]}}
+    assert copy.deepcopy(config) == config
     with pytest.raises(TypeError):
         config.extra_setup["x"] = 1  # type: ignore[index]
     with pytest.raises(attrs.exceptions.FrozenInstanceError):

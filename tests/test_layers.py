@@ -38,6 +38,7 @@ RULES["explanation"] |= {"codec"}
 RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
 RULES["tools"] |= {"capabilities", "_session"}  # the latter for type checkers only
 RULES["_session"] |= {"recording"} | BESIDE_CONVERSATION | BOOKS
+RULES["doctor"] = {"", "_session", *RULES["_session"]}
 # The living example uses what everybody may use; the package root holds the public names.
 RULES["repl"] = {
     *(
@@ -52,6 +53,7 @@ RULES["repl"] = {
         "simulator",
         "config",
         "explanation",
+        "doctor",
     ),
     *BOOKS,
 }

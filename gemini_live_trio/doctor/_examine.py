@@ -47,7 +47,7 @@ async def examine(
       on_check: Told each check as it is made.
 
     Returns:
-      All checks. What fails doesn't raise: it is what was to be found out.
+      All checks. What fails raises nothing, since it is what was to be found out.
 
     Cancellation: at any time; nothing is left running.
     """

@@ -403,10 +403,12 @@ class Hints:
         return found
 
     def _read_fields(self, kind: type) -> Iterable[Field]:
-        hints = self.of(kind, kind.__qualname__)
+        hints = dict(self.of(kind, kind.__qualname__))
         told = read_docstring(kind.__doc__).parameters
         if attrs.has(kind):
             for field in attrs.fields(kind):
+                if field.type is not None:
+                    hints.setdefault(field.name, field.type)  # as in attrs.field(type=int)
                 if field.init:
                     yield Field(
                         name=field.alias,

@@ -39,7 +39,8 @@ import orjson
 
 from .. import wire
 from ..errors import ConfigError, ToolError
-from ._hints import SCALARS, Unsayable, choices, is_object
+from ._hints import Unsayable, choices, is_object
+from ._scalars import SCALARS
 
 __all__ = ["LIMIT_BYTES", "Answer", "ToolMedia", "Unwritable", "answer", "failure", "to_json"]
 

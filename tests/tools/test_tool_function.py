@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import contextvars
+import datetime
+import enum
 import functools
 import inspect
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    TypeVar,
+    cast,
+)
 
 import annotated_types as at
+import attrs
 import pytest
 import trio
 import trio.testing
@@ -104,6 +117,14 @@ async def test_a_partial_hides_what_it_has_given() -> None:
         "currency",
         "rate",
     ]
+
+
+async def test_a_partial_may_give_a_method_its_self() -> None:
+    home = Home()
+    made = tool(functools.partial(Home.light.function, home))
+    assert list(made.json_schema["properties"]) == ["room", "on"]
+    assert await run(made, {"room": "hall"}) == "hall"
+    assert home.lamps == {"hall": True}
 
 
 async def test_an_object_that_can_be_called_is_a_tool() -> None:
@@ -396,6 +417,35 @@ def test_an_annotation_says_more_than_the_docstring() -> None:
     }
 
 
+def test_a_description_may_be_an_object_that_documents() -> None:
+    async def f(city: Annotated[str, at.doc("Where.")]) -> None: ...
+
+    assert tool(f).json_schema["properties"]["city"]["description"] == "Where."
+
+
+def test_two_classes_of_one_name_that_contain_themselves_are_told_apart() -> None:
+    def make() -> type:
+        @dataclass
+        class Node:
+            again: list[Node]
+
+        # Where they are found is where the tool is made, so each brings itself.
+        Node.__annotations__["again"] = list[Node]
+        return Node
+
+    first, second = make(), make()
+
+    async def f(a: Any, b: Any) -> None: ...
+
+    f.__annotations__ = {"a": first, "b": second}
+    schema = tool(dialect="json_schema")(f).json_schema
+    assert {name: each["$ref"] for name, each in schema["properties"].items()} == {
+        "a": "#/$defs/Node",
+        "b": "#/$defs/Node2",
+    }
+    assert schema["$defs"]["Node2"]["properties"]["again"]["items"] == {"$ref": "#/$defs/Node2"}
+
+
 def test_a_default_that_json_cannot_hold_is_not_shown() -> None:
     marker: Any = object()
 
@@ -609,7 +659,43 @@ class Loop:
     again: list[Loop]
 
 
+class Rights(enum.Flag):
+    READ = 1
+
+
+class Nothing(enum.Enum):
+    pass
+
+
+class Pair(NamedTuple):
+    left: int
+
+
+@dataclass
+class Secret:
+    name: InitVar[str]
+
+
+@attrs.define
+class Untyped:
+    x = attrs.field()  # type: ignore[var-annotated]
+
+
+@dataclass
+class Box(Generic[R]):
+    inside: R
+
+
 def _subclass(value: Subclass) -> None: ...
+def _flag(value: Rights) -> None: ...
+def _empty_enum(value: Nothing) -> None: ...
+def _bytes_literal(value: Literal[b"a"]) -> None: ...
+def _named_tuple(value: Pair) -> None: ...
+def _init_var(value: Secret) -> None: ...
+def _untyped_field(value: Untyped) -> None: ...
+def _generic(value: Box[int]) -> None: ...
+def _seconds(value: datetime.timedelta) -> None: ...
+def _broken(value: 1 / 0) -> None: ...  # type: ignore[valid-type]
 def _holder(value: Holder) -> None: ...
 def _loop(value: Loop) -> None: ...
 def _set(value: set[Place]) -> None: ...
@@ -637,6 +723,16 @@ def _set(value: set[Place]) -> None: ...
         (_subclass, r"parameter value: the type Subclass .* use typing.NewType"),
         (_holder, "parameter value: in Holder.inner, the type complex"),
         (_loop, "@tool _loop: Loop contains itself: give @tool dialect='json_schema'"),
+        (_flag, "Rights is a Flag, whose members combine: take a list"),
+        (_empty_enum, "the enum Nothing has no members"),
+        (_bytes_literal, "a literal of bytes"),
+        (_named_tuple, "the type Pair .* write a dataclass instead"),
+        (_init_var, "Secret.name is an InitVar"),
+        (_untyped_field, "Untyped.x has no type"),
+        (_generic, r"the type .*Box\[int\] .* without type parameters"),
+        (_seconds, "the type timedelta .* take seconds"),
+        (_broken, "An annotation of @tool _broken can't be evaluated: division by zero"),
+        (dict.update, "@tool update: it has no signature"),
         (_set, "which have no hash: use a list"),
         (lambda: None, "'<lambda>' is no name for a tool.* name="),
         (get_weather, "@tool get_weather: it is a tool already"),

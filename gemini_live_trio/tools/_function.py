@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .._session import LiveSession
 
-__all__ = ["Binding", "BoundTool", "FunctionTool", "Kind", "Runner", "kind_of"]
+__all__ = ["Binding", "BoundTool", "FunctionHandler", "FunctionTool", "Kind", "kind_of"]
 
 _P = ParamSpec("_P")
 _Q = ParamSpec("_Q")
@@ -48,7 +48,7 @@ Binding: TypeAlias = Literal["nothing", "instance", "class"]
 
 
 @attrs.frozen(eq=False)
-class Runner:
+class FunctionHandler:
     """Calls a function with what the model gave: the ``handler`` of a tool."""
 
     whose: str
@@ -183,8 +183,8 @@ class FunctionTool(BoundTool[_P, _R_co]):
 
 def _bound(method: FunctionTool[Any, Any], bound_to: object) -> BoundTool[Any, Any]:
     function = types.MethodType(method.function, bound_to)
-    runner = method.handler
-    assert isinstance(runner, Runner)
+    handler = method.handler
+    assert isinstance(handler, FunctionHandler)
     options = {
         field.name: getattr(method, field.name)
         for field in attrs.fields(Tool)
@@ -192,7 +192,7 @@ def _bound(method: FunctionTool[Any, Any], bound_to: object) -> BoundTool[Any, A
     }
     return BoundTool(
         **options,
-        handler=attrs.evolve(runner, function=function, kind=kind_of(function)),
+        handler=attrs.evolve(handler, function=function, kind=kind_of(function)),
         function=function,
         json_schema=method.json_schema,
     )

@@ -32,7 +32,15 @@ if TYPE_CHECKING:
 
     from .._session import LiveSession
 
-__all__ = ["Binding", "BoundTool", "FunctionHandler", "FunctionTool", "Kind", "kind_of"]
+__all__ = [
+    "Binding",
+    "BoundTool",
+    "FunctionHandler",
+    "FunctionTool",
+    "Kind",
+    "kind_of",
+    "require_bound",
+]
 
 _P = ParamSpec("_P")
 _Q = ParamSpec("_Q")
@@ -74,7 +82,11 @@ class FunctionHandler:
                 return self._await(args, context)
             case "plain":
                 return self._run_in_thread(args, context)
-        raise ConfigError(
+        raise self.unbound()
+
+    def unbound(self) -> ConfigError:
+        """What is wrong with a method that was taken from its class."""
+        return ConfigError(
             f"{self.whose} is a method: take the tool from an instance, so that it has a self."
         )
 
@@ -196,6 +208,16 @@ def _bound(method: FunctionTool[Any, Any], bound_to: object) -> BoundTool[Any, A
         function=function,
         json_schema=method.json_schema,
     )
+
+
+def require_bound(tool: Tool) -> None:
+    """See that a tool is no method without its object.
+
+    Raises:
+      ConfigError: it is one.
+    """
+    if isinstance(tool.handler, FunctionHandler) and tool.handler.kind == "unbound":
+        raise tool.handler.unbound()
 
 
 def kind_of(function: Callable[..., Any]) -> Kind:

@@ -33,6 +33,7 @@ import trio.testing
 from gemini_live_trio import wire
 from gemini_live_trio.errors import ConfigError, ToolError
 from gemini_live_trio.tools import ArgumentsError, Bounds, Tool, tool
+from gemini_live_trio.tools._function import require_bound
 
 if TYPE_CHECKING:
     from gemini_live_trio import LiveSession
@@ -247,7 +248,11 @@ async def test_class_and_static_methods_are_tools() -> None:
 async def test_a_method_without_its_object_says_so() -> None:
     with pytest.raises(ConfigError, match="take the tool from an instance"):
         Home.light.handler({"room": "hall"}, NOWHERE)
+    with pytest.raises(ConfigError, match="@tool light is a method"):
+        require_bound(Home.light)
     home = Home()
+    for bound in (home.light, Home.rooms, Home.area, get_weather):
+        require_bound(bound)
     assert await Home.light(home, "hall") == "hall"
 
 

@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Literal
 
@@ -282,8 +282,7 @@ async def list_targets(*, display: str | None = None) -> ScreenTargets:
     """
     make = _finder(display)
     async with open_pinned_thread("screen targets") as thread:
-        system = await thread.enter(lambda: closing(make())).wait()
-        thread.on_stuck(system.interrupt)
+        system = await _opened(thread, make)
         return await thread.start(system.targets).wait()
 
 
@@ -327,8 +326,7 @@ async def open_screen(
     _check("max_bytes", max_bytes, MIN_BYTES, math.inf, "bytes")
     make = _finder(display)
     async with open_pinned_thread("screen") as thread:
-        system = await thread.enter(lambda: closing(make())).wait()
-        thread.on_stuck(system.interrupt)
+        system = await _opened(thread, make)
         found = await thread.start(lambda: find(system.targets(), target)).wait()
         view = await thread.enter(lambda: system.look_at(found)).wait()
         camera = await thread.start(
@@ -342,25 +340,31 @@ async def open_screen(
 
 
 def _finder(name: str | None) -> Callable[[], Display]:
-    """Decide whose screen is meant; what is returned opens it, in the thread that will use it."""
+    """Decide whose screen is meant, and how to get at it in the thread that will use it."""
     if name is None and sys.platform in ("win32", "darwin"):
-        return _open_system
+        return _system
     wayland = name is None and bool(
         os.environ.get("WAYLAND_DISPLAY") or os.environ.get("XDG_SESSION_TYPE") == "wayland"
     )
     server = name or os.environ.get("DISPLAY", "")
     if not server:
         raise MediaError(NO_X11_IN_WAYLAND if wayland else NO_DISPLAY)
-    return partial(_open_x11, server, wayland=wayland)
+    return partial(_x11, server, wayland=wayland)
 
 
-def _open_system() -> Display:
+async def _opened(thread: PinnedThread, make: Callable[[], Display]) -> Display:
+    system = await thread.start(make).wait()
+    thread.on_stuck(system.interrupt)
+    return await thread.enter(lambda: system).wait()
+
+
+def _system() -> Display:
     with _extra():
         from ._screen_system import System
     return System()
 
 
-def _open_x11(name: str, *, wayland: bool) -> Display:
+def _x11(name: str, *, wayland: bool) -> Display:
     with _extra():
         from ._screen_x11 import X11
     return X11(name, wayland=wayland)

@@ -10,8 +10,9 @@ import ctypes
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from types import TracebackType
 from typing import Any
 
 import mss
@@ -29,21 +30,23 @@ PERMISSION = (
 
 
 class System:
-    """The screen of this machine.
-
-    Raises:
-      MediaError: There is none.
-    """
+    """The screen of this machine; a context manager that opens it."""
 
     def __init__(self) -> None:
-        try:
-            self._mss = mss.MSS()
-        except mss.ScreenShotError as error:
-            raise _failed("Can't use the screen", error) from None
+        self._open = ExitStack()
 
-    def close(self) -> None:
-        """Let go of it."""
-        self._mss.close()
+    def __enter__(self) -> System:
+        with _telling("Can't use the screen"):
+            self._mss = self._open.enter_context(mss.MSS())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
 
     def interrupt(self) -> None:
         """Do nothing: there is no server that could keep us waiting."""
@@ -68,19 +71,14 @@ class System:
             text = f'The monitor "{target.title}" was unplugged or switched off.'
             raise Gone("unplugged", text)
         place = {side: getattr(now, side) for side in ("left", "top", "width", "height")}
-        try:
+        with _telling(f'Can\'t take a picture of "{target.title}"'):
             picture = self._mss.grab(place)
-        except mss.ScreenShotError as error:
-            raise _failed(f'Can\'t take a picture of "{target.title}"', error) from None
         return Pixels(bytes(picture.raw), picture.width, picture.height, time.monotonic())
 
     def _monitors(self, obstacle: str = "") -> dict[str, ScreenTarget]:
         """Find each under what it is known by again when others come and go."""
-        try:
-            with mss.MSS() as fresh:
-                desktop, *monitors = fresh.monitors
-        except mss.ScreenShotError as error:
-            raise _failed("Can't find out what monitors there are", error) from None
+        with _telling("Can't find out what monitors there are"), mss.MSS() as fresh:
+            desktop, *monitors = fresh.monitors
         found = {
             str(monitor.get("unique_id") or number): _target(
                 monitor,
@@ -121,5 +119,9 @@ def _macos_allows() -> bool:
     return bool(preflight())
 
 
-def _failed(what: str, error: Exception) -> MediaError:
-    return MediaError(f"{what}: {str(error).rstrip('.')}.")
+@contextmanager
+def _telling(what: str) -> Iterator[None]:
+    try:
+        yield
+    except mss.ScreenShotError as error:
+        raise MediaError(f"{what}: {str(error).rstrip('.')}.") from None

@@ -154,7 +154,7 @@ Raises ``Gone`` when there will never be another, ``MediaError`` when it didn't 
 """
 
 
-class Display(Protocol):
+class Display(AbstractContextManager["Display"], Protocol):
     """A system of monitors and windows. All of it but ``interrupt`` belongs to one thread."""
 
     def targets(self) -> ScreenTargets:
@@ -167,10 +167,6 @@ class Display(Protocol):
 
     def interrupt(self) -> None:
         """End what its thread is waiting for in here; nothing works afterwards."""
-        ...
-
-    def close(self) -> None:
-        """Let go of it; never raises."""
         ...
 
 

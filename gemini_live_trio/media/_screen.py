@@ -181,7 +181,7 @@ class Screen:
         self._interval = interval
         self._due = trio.current_time()
         self._job: Job[_Look] | None = None
-        self._wasted = False
+        self._again = False
         self._reading = False
         self._closed = trio.Event()
         self._counts: Counter[str] = Counter()
@@ -220,7 +220,7 @@ class Screen:
                 await self._closed.wait()
                 raise trio.ClosedResourceError("the block of this screen was left")
             self._due = trio.current_time() + self._interval
-            again, self._wasted = self._wasted, False
+            again, self._again = self._again, False
             self._job = self._thread.start(lambda: self._camera.look(again=again))
         job = self._job
         await job.settled.wait()
@@ -246,7 +246,7 @@ class Screen:
         age = time.monotonic() - found.taken
         if age > FRESH_SECONDS:
             self._counts["replaced"] += 1
-            self._wasted = True
+            self._again = True
             return None
         self._counts["delivered"] += 1
         self._counts["delivered_bytes"] += len(found.data)
@@ -257,6 +257,14 @@ class Screen:
             number=self._counts["delivered"],
             captured_at=trio.current_time() - age,
         )
+
+    def refresh(self) -> None:
+        """Let there be a picture at the next look, also if nothing has changed.
+
+        For somebody who may have missed the last one: a picture that was sent while a connection
+        broke isn't sent again, and a session that begins anew has seen none.
+        """
+        self._again = True
 
     def statistics(self) -> ScreenStatistics:
         """Return what became of the pictures so far."""

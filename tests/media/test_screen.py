@@ -307,6 +307,16 @@ async def test_what_has_not_changed_is_not_sent_again(client: Client) -> None:
         assert 0 < counts.longest_work_seconds <= counts.work_seconds
 
 
+async def test_a_picture_can_be_asked_for_although_nothing_has_changed(client: Client) -> None:
+    async with open_screen(interval=QUICK, display=client.server.name) as screen:
+        first = await look(screen)
+        await look_until(screen, lambda: screen.statistics().unchanged >= 1)
+        screen.refresh()
+        second = await look(screen)
+        assert second.data == first.data
+        assert second.captured_at > first.captured_at
+
+
 async def test_a_slow_reader_sees_what_is_there_now(client: Client) -> None:
     async with open_screen(interval=QUICK, display=client.server.name) as screen:
         await look(screen)
@@ -831,3 +841,14 @@ def test_the_libraries_are_imported_when_they_are_used() -> None:
     code = "import sys, gemini_live_trio.media; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {name.partition(".")[0] for name in run.stdout.split()} & {"mss", "PIL", "Xlib"}
+
+
+async def test_the_program_of_the_guide_runs(client: Client) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "howto" / "screen.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(import trio\n.*?)^```", text, re.M | re.S)
+    run = await trio.run_process(
+        [sys.executable, "-W", "error", "-c", program],
+        env=client.server.environment(),
+        capture_stdout=True,
+    )
+    assert run.stdout.decode() in text

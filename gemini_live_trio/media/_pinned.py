@@ -99,12 +99,12 @@ class PinnedThread:
         """Let the thread leave what it has entered, and wait for its end, but not for ever."""
         self._jobs.put(None)
         with trio.CancelScope(shield=True):
-            for interrupt in (self._interrupt, None):
+            with trio.move_on_after(GRACE_SECONDS):
+                return await self._ended.wait()
+            if self._interrupt is not None:
+                self._interrupt()
                 with trio.move_on_after(GRACE_SECONDS):
                     return await self._ended.wait()
-                if interrupt is None:
-                    break
-                interrupt()
         log.warning("The thread %r doesn't end; it was left behind.", self._name)
         return None
 

@@ -215,6 +215,7 @@ class Screen:
 
     async def _look(self) -> Picture | None:
         """Look at the target once, when it is time."""
+        waited = self._job is not None  # since a call that was cancelled
         if self._job is None:
             with trio.move_on_at(self._due):
                 await self._closed.wait()
@@ -225,9 +226,9 @@ class Screen:
         job = self._job
         await job.settled.wait()
         self._job = None
-        return self._take(job.result())
+        return self._take(job.result(), waited)
 
-    def _take(self, look: _Look) -> Picture | None:
+    def _take(self, look: _Look, waited: bool) -> Picture | None:
         """Keep the books, and make a picture of what is worth one."""
         found = look.found
         self._counts["grabbed"] += 1
@@ -244,7 +245,7 @@ class Screen:
             return None
         self._counts["shrunk"] += found.shrunk
         age = time.monotonic() - found.taken
-        if age > FRESH_SECONDS:
+        if waited and age > FRESH_SECONDS:
             self._counts["replaced"] += 1
             self._again = True
             return None

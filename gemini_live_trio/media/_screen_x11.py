@@ -95,16 +95,30 @@ class X11:
             yield
         except DEAD:
             raise MediaError(f"The display {self._x.name} has gone.") from None
+        except error.XError as refusal:
+            raise self._refused(refusal) from None
+
+    def _refused(self, refusal: error.XError) -> MediaError:
+        hint = ""
+        if isinstance(refusal, error.BadAccess):
+            hint = " Through ssh, connect with -Y instead of -X."
+        return MediaError(
+            f"The display {self._x.name} doesn't let this program look at it "
+            f"({type(refusal).__name__}).{hint}"
+        )
 
     def _grab(self, view: View) -> Pixels | None:
         try:
-            for _ in range(ATTEMPTS):
-                # An error means: resized, or hidden, while it was being read.
-                with suppress(error.XError):
+            for attempt in range(ATTEMPTS):
+                try:
                     return view()
+                except error.XError as refusal:
+                    # Most likely it was resized or hidden while it was being read.
+                    if attempt == ATTEMPTS - 1:
+                        raise self._refused(refusal) from None
         except DEAD:
             raise Gone("display", f"The display {self._x.name} has gone.") from None
-        return None
+        raise AssertionError("unreachable")
 
     # -- monitors
 
@@ -209,20 +223,27 @@ class X11:
         )
 
     def _grab_window(self, target: ScreenTarget, window: int) -> Pixels | None:
-        pixels = None
-        with suppress(error.BadWindow, error.BadDrawable):
-            if self._x.attributes(window).map_state == X.IsViewable:
-                border = self._x.geometry(window).border_width
-                pixmap = self._x.name_pixmap(window)
-                try:
-                    size = self._x.geometry(pixmap)  # whatever size the window has by now
-                    inside = (size.width - 2 * border, size.height - 2 * border)
-                    pixels = self._read(pixmap, border, border, *inside)
-                finally:
-                    self._x.free_pixmap(pixmap)
-        if window in self._x.destroyed():
+        try:
+            pixels = self._read_window(window)
+        except error.XError as refusal:
+            pixels = refusal
+        if isinstance(pixels, error.BadWindow) or window in self._x.destroyed():
             raise Gone("closed", f'The window "{target.title}" was closed.')
+        if isinstance(pixels, error.XError):
+            raise pixels
         return pixels
+
+    def _read_window(self, window: int) -> Pixels | None:
+        if self._x.attributes(window).map_state != X.IsViewable:
+            return None
+        border = self._x.geometry(window).border_width
+        pixmap = self._x.name_pixmap(window)
+        try:
+            size = self._x.geometry(pixmap)  # whatever size the window has by now
+            inside = (size.width - 2 * border, size.height - 2 * border)
+            return self._read(pixmap, border, border, *inside)
+        finally:
+            self._x.free_pixmap(pixmap)
 
     # -- what both need
 

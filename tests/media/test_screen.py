@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import trio
-from media.xserver import COLOURS, Client, Window, XServer, x_server
+from media.xserver import COLOURS, Client, Window, XServer, needs, x_server
 from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
 from gemini_live_trio.errors import ConfigError, MediaError, MissingDependency
@@ -731,6 +731,37 @@ async def test_without_randr_there_is_still_a_desktop() -> None:
         assert (desktop.id, desktop.primary) == ("desktop", True)
         async with open_screen(display=server.name) as screen:
             assert shows(await look(screen), *COLOURS)
+
+
+async def test_a_display_that_keeps_its_windows_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("xauth")
+    theirs, ours = tmp_path / "server", tmp_path / "client"
+
+    def xauth(file: Path, *command: str) -> None:
+        subprocess.run(["xauth", "-q", "-f", file, *command], check=True, stderr=subprocess.DEVNULL)
+
+    cookie = "0123456789abcdef" * 2
+    xauth(theirs, "add", ":0", ".", cookie)
+    with x_server("640x400x24", "-auth", str(theirs)) as server:
+        with pytest.raises(MediaError, match=r"^Can't connect to the display .*: .*\.$"):
+            await list_targets(display=server.name)
+        monkeypatch.setenv("XAUTHORITY", str(ours))
+        xauth(ours, "add", server.name, ".", cookie)
+        async with open_screen(display=server.name) as screen:
+            await look(screen)
+        # As ssh -X does.
+        xauth(ours, "generate", server.name, ".", "untrusted")
+        async with open_screen(display=server.name) as screen:
+            for _ in range(2):
+                with pytest.raises(MediaError) as caught:
+                    await look(screen)
+            assert str(caught.value) == (
+                f"The display {server.name} doesn't let this program look at it (BadAccess). "
+                "Through ssh, connect with -Y instead of -X."
+            )
+            assert screen.lost is None
 
 
 @pytest.mark.parametrize(

@@ -132,18 +132,18 @@ class _Camera:
         self._seen: tuple[int, bytes] | None = None
 
     def look(self, *, again: bool) -> _Look:
-        """Take a picture if anything has changed, or if the one before was never delivered."""
+        """Take a picture if anything has changed, or if one is wanted ``again``."""
         start = time.monotonic()
         if again:
             self._seen = None
-        try:
-            found = self._find()
-        except Gone as gone:
-            return _Look(gone, time.monotonic() - start)
+        found = self._find()
         return _Look(found, time.monotonic() - start)
 
-    def _find(self) -> _Jpeg | Literal["unchanged", "hidden"]:
-        pixels = self._view()
+    def _find(self) -> _Jpeg | Literal["unchanged", "hidden"] | Gone:
+        try:
+            pixels = self._view()
+        except Gone as gone:
+            return gone
         if pixels is None:
             return "hidden"
         seen = (pixels.width, pixels.raw)
@@ -185,7 +185,7 @@ class Screen:
         self._reading = False
         self._closed = trio.Event()
         self._counts: Counter[str] = Counter()
-        self._work_seconds: list[float] = [0.0, 0.0]
+        self._work_seconds = self._longest_work_seconds = 0.0
 
     def __aiter__(self) -> AsyncIterator[Picture]:
         return self
@@ -232,10 +232,8 @@ class Screen:
         """Keep the books, and make a picture of what is worth one."""
         found = look.found
         self._counts["grabbed"] += 1
-        self._work_seconds = [
-            self._work_seconds[0] + look.seconds,
-            max(self._work_seconds[1], look.seconds),
-        ]
+        self._work_seconds += look.seconds
+        self._longest_work_seconds = max(self._longest_work_seconds, look.seconds)
         self.hidden = found == "hidden"
         if isinstance(found, Gone):
             self.lost = TargetLost(target=self.target, reason=found.reason, text=str(found))
@@ -269,8 +267,11 @@ class Screen:
 
     def statistics(self) -> ScreenStatistics:
         """Return what became of the pictures so far."""
-        total, longest = self._work_seconds
-        return ScreenStatistics(**self._counts, work_seconds=total, longest_work_seconds=longest)
+        return ScreenStatistics(
+            **self._counts,
+            work_seconds=self._work_seconds,
+            longest_work_seconds=self._longest_work_seconds,
+        )
 
     def _close(self) -> None:
         self._closed.set()

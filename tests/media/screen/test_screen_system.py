@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from media.xserver import COLOURS, Client, XServer, x_server
+from media.screen.xserver import COLOURS, Client, XServer, needs, x_server
 
 from gemini_live_trio.errors import MediaError
-
-if "DEVICES_REQUIRED" not in os.environ:
-    pytest.importorskip("mss", reason="needs the extra screen")
-    pytest.importorskip("Xlib", reason="needs the extra screen")
-
-from gemini_live_trio.media._screen_system import System
 from gemini_live_trio.media._screen_targets import Gone, Pixels
+
+if TYPE_CHECKING:
+    from gemini_live_trio.media._screen_system import System
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[XServer]:
+    """One that ``DISPLAY`` names."""
+    needs(modules=["mss"])
     with x_server("640x400x24") as server:
         monkeypatch.setenv("DISPLAY", server.name)
         yield server
+
+
+@pytest.fixture
+def system(server: XServer) -> Iterator[System]:
+    """What looks at it; imported late, since mss may be missing."""
+    from gemini_live_trio.media._screen_system import System
+
+    with System() as system:
+        yield system
 
 
 def quarters(pixels: Pixels) -> list[int]:
@@ -35,11 +43,12 @@ def quarters(pixels: Pixels) -> list[int]:
     return [int.from_bytes(pixels.raw[place : place + 3], "little") for place in places]
 
 
-def test_a_monitor_is_listed_and_windows_are_said_to_be_missing(server: XServer) -> None:
+def test_a_monitor_is_listed_and_windows_are_said_to_be_missing(
+    server: XServer, system: System
+) -> None:
     with Client(server) as client:
         client.window()
-        with System() as system:
-            targets = system.targets()
+        targets = system.targets()
     (monitor,) = targets
     assert (monitor.id, monitor.kind, monitor.width, monitor.height) == (
         *("monitor:1", "monitor", 640, 400),
@@ -51,8 +60,8 @@ def test_a_monitor_is_listed_and_windows_are_said_to_be_missing(server: XServer)
     ]
 
 
-def test_a_monitor_is_seen_and_its_new_size_too(server: XServer) -> None:
-    with Client(server) as client, System() as system:
+def test_a_monitor_is_seen_and_its_new_size_too(server: XServer, system: System) -> None:
+    with Client(server) as client:
         client.paint_desktop(*COLOURS)
         (monitor,) = system.targets()
         with system.look_at(monitor) as view:
@@ -69,10 +78,12 @@ def test_a_monitor_is_seen_and_its_new_size_too(server: XServer) -> None:
             assert (smaller.width, smaller.height) == (320, 200)
 
 
-def test_two_monitors_make_a_desktop_and_one_can_be_unplugged(server: XServer) -> None:
+def test_two_monitors_make_a_desktop_and_one_can_be_unplugged(
+    server: XServer, system: System
+) -> None:
     server.run("xrandr", "--setmonitor", "A", "320/100x400/100+0+0", "screen")
     server.run("xrandr", "--setmonitor", "B", "320/100x400/100+320+0", "none")
-    with Client(server) as client, System() as system:
+    with Client(server) as client:
         client.paint_desktop(*COLOURS)
         targets = system.targets()
         assert [(target.id, target.left, target.width) for target in targets] == [
@@ -93,16 +104,15 @@ def test_two_monitors_make_a_desktop_and_one_can_be_unplugged(server: XServer) -
 
 
 def test_what_mss_refuses_is_told_in_words(
-    server: XServer, monkeypatch: pytest.MonkeyPatch
+    server: XServer, system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with System() as system:
-        (monitor,) = system.targets()
-        with system.look_at(monitor) as view:
-            server.kill()
-            with pytest.raises(MediaError, match=r"^Can't .*: .*[^.]\.$"):
-                view()
-            with pytest.raises(MediaError, match=r"^Can't find out what monitors there are: "):
-                system.targets()
+    (monitor,) = system.targets()
+    with system.look_at(monitor) as view:
+        server.kill()
+        with pytest.raises(MediaError, match=r"^Can't .*: .*[^.]\.$"):
+            view()
+        with pytest.raises(MediaError, match=r"^Can't find out what monitors there are: "):
+            system.targets()
     monkeypatch.delenv("DISPLAY")
     with pytest.raises(MediaError, match=r"^Can't use the screen: Cannot connect to display"):
-        System().__enter__()
+        type(system)().__enter__()

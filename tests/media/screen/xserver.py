@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import select
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,12 +24,13 @@ COLOURS = (0xCC2222, 0x22AA33, 0x2244CC, 0xEEDD44)
 """Of the quarters of what the tests paint: above left, above right, below left, below right."""
 
 
-def needs(*programs: str) -> None:
+def needs(*programs: str, modules: Sequence[str] = ()) -> None:
     """Skip without them, unless the tests of devices must run."""
-    for program in programs:
-        if shutil.which(program) is None:
-            assert "DEVICES_REQUIRED" not in os.environ, f"{program} isn't installed"
-            pytest.skip(f"needs {program}")
+    missing = [program for program in programs if shutil.which(program) is None]
+    missing += [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        assert "DEVICES_REQUIRED" not in os.environ, f"not installed: {', '.join(missing)}"
+        pytest.skip(f"needs {', '.join(missing)}")
 
 
 class XServer:
@@ -83,7 +86,7 @@ class XServer:
 @contextmanager
 def x_server(size: str = "1280x720x24", *options: str) -> Iterator[XServer]:
     """Start one on a free number. With ``-noreset``, what was painted stays."""
-    needs("Xvfb")
+    needs("Xvfb", modules=["Xlib", "PIL"])
     read_end, write_end = os.pipe()
     process = subprocess.Popen(
         [
@@ -216,6 +219,12 @@ class Client:
     def clients(self) -> int:
         """How many connections the server has, this one included."""
         return len(self.display.res_query_clients().clients)
+
+    def wait_for_clients(self, count: int) -> None:
+        """Wait until it has so many: the server notices in its own time that one has left."""
+        patience = time.monotonic() + PATIENCE
+        while self.clients() != count:
+            assert time.monotonic() < patience, f"{self.clients()} connections"
 
 
 class Window:

@@ -47,9 +47,10 @@ nitpick_ignore_regex = [
     # Not in the index: the wire has an enum of this name, and references to that would be unclear.
     (r"py:class", r"gemini_live_trio\.simulator\._delivery\.Delivery"),
     # Private aliases and type variables have no page.
+    (r"py:(obj|exc)", r"gemini_live_trio\.tools\._function\._[A-Z]\w*|Unsayable"),
     (
         r"py:class",
-        r"VoiceName|Tracer|State|TypeAliasForwardRef|.*\.simulator\._talk\._delivery\.Delivery|gemini_live_trio\..*\._[A-Z]\w*",
+        r"VoiceName|Tracer|State|Handler|OnResult|Binding|Unsayable|_P|_R_co|wire\.FunctionDeclaration|TypeAliasForwardRef|.*\.simulator\._talk\._delivery\.Delivery|gemini_live_trio\..*\._[A-Z]\w*",
     ),
 ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import functools
 import math
@@ -93,14 +92,37 @@ def _named(_instance: object, _attribute: object, value: str) -> None:
         raise ConfigError('model is empty; name one, for example "gemini-3.8-live".')
 
 
-def _own(value: Mapping[str, Any]) -> Mapping[str, Any]:
+def _labels(value: Any) -> Mapping[str, str] | None:
+    return None if value is None else _own("labels", value)
+
+
+def _extra_setup(value: Any) -> Mapping[str, Any]:
+    return _own("extra_setup", value)
+
+
+def _own(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"A mapping is needed here, not a {type(value).__name__}.")
-    return MappingProxyType(copy.deepcopy(dict(value)))
+        raise ConfigError(f"{name} takes a mapping, not a {type(value).__name__}.")
+    try:
+        return MappingProxyType(_copied(name, value))
+    except RecursionError:
+        raise ConfigError(f"{name} is nested too deeply.") from None
 
 
-def _own_or_none(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    return None if value is None else _own(value)
+def _copied(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise ConfigError(f"{name} takes text as a key, not a {type(key).__name__}.")
+        return {key: _copied(name, item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copied(name, item) for item in value]
+    return value
+
+
+def _keys_only(value: Mapping[str, Any]) -> str:
+    # What is younger than this release may be a key, a handle, or media.
+    return f"<{', '.join(value)}>" if value else "{}"
 
 
 def _a_way_to_check(_instance: object, _attribute: object, value: Any) -> None:
@@ -232,14 +254,14 @@ class SessionConfig:
     """Let the service forget the oldest turns instead of ending the session at a full window."""
 
     safety_settings: Sequence[wire.SafetySetting] = attrs.field(default=(), converter=_safety)
-    labels: Mapping[str, str] | None = attrs.field(default=None, converter=_own_or_none, hash=False)
+    labels: Mapping[str, str] | None = attrs.field(default=None, converter=_labels, hash=False)
     """For billing; lower case, at most 63 characters each."""
 
     avatar: wire.AvatarConfig | None = None
     """A face for the model: ``gemini-3.8-live`` on Vertex AI."""
 
     extra_setup: Mapping[str, wire.JsonValue] = attrs.field(
-        factory=dict, converter=_own, hash=False
+        factory=dict, converter=_extra_setup, hash=False, repr=_keys_only
     )
     """What is younger than this release: JSON that is laid over ``setup``, object into object, so
     that ``{"generationConfig": {"newField": 1}}`` keeps the rest of it. Keys in camel or snake

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
 import warnings
 from typing import Any
 
@@ -33,6 +34,10 @@ from gemini_live_trio.simulator import open_simulator
 
 MODEL = "gemini-3.8-live"
 EXTENDED = "gemini-3.8-live-extended-thinking"
+
+
+ENDLESS: dict[str, Any] = {}
+ENDLESS["again"] = ENDLESS
 
 
 def sent(config: SessionConfig) -> dict[str, Any]:
@@ -74,8 +79,11 @@ def test_a_slip_in_an_option_is_answered_with_what_was_meant(slip: str, meant: s
         ({"safety_settings": [1]}, "with no int in it"),
         ({"check": "lenient"}, '"strict", "warn" or "off"'),
         ({"capabilities": {}}, "capabilities takes a CapabilityTable"),
-        ({"labels": "a"}, "mapping"),
-        ({"extra_setup": []}, "mapping"),
+        ({"labels": "a"}, "labels takes a mapping"),
+        ({"labels": {0: "a"}}, "labels takes text as a key"),
+        ({"extra_setup": []}, "extra_setup takes a mapping"),
+        ({"extra_setup": {"a": [{1: 2}]}}, "extra_setup takes text as a key"),
+        ({"extra_setup": ENDLESS}, "extra_setup is nested too deeply"),
         ({"response_modalities": []}, "exactly one modality, not 0"),
     ],
 )
@@ -171,12 +179,41 @@ def test_what_is_younger_than_the_release_is_laid_over_the_setup(key: str) -> No
     assert config.setup().generation_config.extra == {"sparkle": {"depth": 3}}  # type: ignore[union-attr]
 
 
+def test_a_name_that_comes_in_both_cases_is_laid_over_twice() -> None:
+    extra: dict[str, Any] = {
+        "generationConfig": {"temperature": 1, "topK": 3},
+        "generation_config": {"top_k": 4},
+        "historyConfig": {"one": 1},
+        "history_config": {"two": 2},
+    }
+    setup = sent(SessionConfig(model=MODEL, extra_setup=extra))
+    assert setup["generationConfig"] == {
+        "responseModalities": ["AUDIO"],
+        "temperature": 1,
+        "topK": 4,
+    }
+    assert setup["historyConfig"] == {"one": 1, "two": 2}
+
+
+def test_an_overlay_of_another_configuration_can_be_used_within() -> None:
+    one = SessionConfig(model=MODEL, extra_setup={"deep": ({"x": 1},)})
+    two = SessionConfig(model=MODEL, extra_setup={"news": one.extra_setup})
+    assert sent(two)["news"] == {"deep": [{"x": 1}]}
+
+
+def test_an_overlay_shows_its_names_only() -> None:
+    config = SessionConfig(model=MODEL, extra_setup={"sessionResumption": {"handle": "hush"}})
+    assert "extra_setup=<sessionResumption>" in repr(config)
+    assert "hush" not in repr(config)
+
+
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
         ({"generationConfig": 5}, "generationConfig"),
         ({"sesionResumption": {}}, "did you mean session_resumption"),
         ({"x": object()}, "extra_setup"),
+        ({"x": threading.Lock()}, "extra_setup"),
         ({"x": float("nan")}, "extra_setup"),
     ],
 )

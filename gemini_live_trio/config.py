@@ -7,7 +7,7 @@ import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
@@ -33,6 +33,8 @@ def _modalities(value: Iterable[Modality | str] | None) -> tuple[Modality | str,
         return None
     # A string is iterable too, and would become its letters.
     names = [value] if isinstance(value, str) else value
+    if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+        raise ConfigError('response_modalities takes one modality, such as "AUDIO".')
     return tuple(
         Modality[name.upper()] if name.upper() in Modality.__members__ else name for name in names
     )
@@ -66,6 +68,24 @@ def _one_modality(
             f"response_modalities takes exactly one modality, not {len(value)}; "
             "for words beside the voice, leave output_audio_transcription on."
         )
+
+
+def _a_switch(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    kind = _SWITCHED[attribute.name]
+    if not isinstance(value, bool | kind):
+        # An empty dict means "on" elsewhere, and a text may be a handle: neither is guessed at.
+        raise ConfigError(
+            f"{attribute.name} takes True, False or a wire.{kind.__name__}, "
+            f"not a {type(value).__name__}."
+        )
+
+
+_SWITCHED: Final[Mapping[str, type[wire.Message]]] = {
+    "input_audio_transcription": wire.AudioTranscriptionConfig,
+    "output_audio_transcription": wire.AudioTranscriptionConfig,
+    "session_resumption": wire.SessionResumptionConfig,
+    "context_window_compression": wire.ContextWindowCompressionConfig,
+}
 
 
 def _an_auth(_instance: object, _attribute: object, value: Any) -> None:
@@ -233,10 +253,14 @@ class SessionConfig:
 
     tools: Sequence[wire.Tool] = attrs.field(default=(), converter=_tools)
 
-    input_audio_transcription: bool | wire.AudioTranscriptionConfig = True
+    input_audio_transcription: bool | wire.AudioTranscriptionConfig = attrs.field(
+        default=True, validator=_a_switch
+    )
     """Ask for the words that the service heard."""
 
-    output_audio_transcription: bool | wire.AudioTranscriptionConfig = True
+    output_audio_transcription: bool | wire.AudioTranscriptionConfig = attrs.field(
+        default=True, validator=_a_switch
+    )
     """Ask for the words that the model speaks; sent only where the model speaks."""
 
     realtime_input: wire.RealtimeInputConfig | None = None
@@ -246,11 +270,15 @@ class SessionConfig:
     """Vertex AI only: tell when the user begins and ends to speak. Gemini 3.8 does so unasked.
     """
 
-    session_resumption: bool | wire.SessionResumptionConfig = True
+    session_resumption: bool | wire.SessionResumptionConfig = attrs.field(
+        default=True, validator=_a_switch
+    )
     """Ask for handles, so that the conversation survives its connection. Vertex AI alone knows
     ``SessionResumptionConfig(transparent=True)``, which tells exactly what must be sent again."""
 
-    context_window_compression: bool | wire.ContextWindowCompressionConfig = True
+    context_window_compression: bool | wire.ContextWindowCompressionConfig = attrs.field(
+        default=True, validator=_a_switch
+    )
     """Let the service forget the oldest turns instead of ending the session at a full window."""
 
     safety_settings: Sequence[wire.SafetySetting] = attrs.field(default=(), converter=_safety)

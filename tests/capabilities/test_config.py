@@ -85,6 +85,12 @@ def test_a_slip_in_an_option_is_answered_with_what_was_meant(slip: str, meant: s
         ({"extra_setup": {"a": [{1: 2}]}}, "extra_setup takes text as a key"),
         ({"extra_setup": ENDLESS}, "extra_setup is nested too deeply"),
         ({"response_modalities": []}, "exactly one modality, not 0"),
+        ({"response_modalities": [5]}, "takes one modality"),
+        ({"response_modalities": 5}, "takes one modality"),
+        ({"input_audio_transcription": {}}, "True, False or a wire.AudioTranscriptionConfig"),
+        ({"output_audio_transcription": None}, "True, False or a wire.AudioTranscriptionConfig"),
+        ({"context_window_compression": {}}, "a wire.ContextWindowCompressionConfig, not a dict"),
+        ({"session_resumption": "a-handle"}, "a wire.SessionResumptionConfig, not a str[.]$"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(options: dict[str, Any], said: str) -> None:

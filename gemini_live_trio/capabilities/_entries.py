@@ -48,7 +48,8 @@ class Capability:
     """What the family is called here, such as ``"3.8"``; unique in a table."""
 
     models: tuple[str, ...]
-    """How the models' names begin, without ``models/``. The longest that fits counts."""
+    """The models' names, without ``models/``. A version may follow, such as ``-preview-12-2025``,
+    and anything at all where the name ends in ``-``. The longest that fits counts."""
 
     backends: frozenset[Backend]
     """Where it is served as this entry says."""

@@ -54,7 +54,7 @@ _GEMINI_38: Final = Capability(
 
 _GEMINI_25: Final = Capability(
     name="2.5",
-    models=("gemini-2.5",),
+    models=("gemini-2.5-flash-native-audio",),
     backends=_GEMINI,
     status="preview",
     modalities=(Modality.AUDIO,),
@@ -125,7 +125,7 @@ MODELS: Final = (
     ),
     Capability(
         name="3.1",
-        models=("gemini-3.1",),
+        models=("gemini-3.1-flash-live",),
         backends=_GEMINI,
         status="legacy",
         modalities=(Modality.AUDIO,),
@@ -156,7 +156,7 @@ MODELS: Final = (
     attrs.evolve(
         _GEMINI_25,
         name="2.5-vertex",
-        models=("gemini-live-2.5",),
+        models=("gemini-live-2.5-flash-native-audio",),
         backends=_VERTEX,
         status="stable",
         tool_streaming=False,

@@ -47,17 +47,19 @@ class CapabilityTable:
     def extended(self, *entries: Capability | Rule) -> CapabilityTable:
         """Make a table with more entries; one whose name is taken replaces that entry."""
         models = {entry.name: entry for entry in self.models}
+        mine: dict[str, Capability] = {}
         rules = {entry.name: entry for entry in self.rules}
         for entry in entries:
             if isinstance(entry, Capability):
-                models[entry.name] = entry
+                (models if entry.name in models else mine)[entry.name] = entry
             elif isinstance(entry, Rule):
                 rules[entry.name] = entry
             else:
                 raise ConfigError(
                     f"A table takes Capability and Rule, not a {type(entry).__name__}."
                 )
-        return CapabilityTable(models=models.values(), rules=rules.values())
+        # Of entries that fit a name equally well the first counts: the new ones.
+        return CapabilityTable(models=(mine | models).values(), rules=rules.values())
 
     def without(self, *names: str) -> CapabilityTable:
         """Make a table without these rules.
@@ -79,11 +81,11 @@ class CapabilityTable:
           backend: Where it is to be used. An entry for another is better than none.
         """
         name = model.rpartition("/")[2]
-        best, merit = UNKNOWN, (0, False)
+        best, merit = UNKNOWN, (-1, False)
         for entry in self.models:
-            fit = max((len(start) for start in entry.models if name.startswith(start)), default=0)
+            fit = max((len(start) for start in entry.models if _begins(start, name)), default=-1)
             here = (fit, backend is None or backend in entry.backends)
-            if fit and here > merit:
+            if fit >= 0 and here > merit:
                 best, merit = entry, here
         return best
 
@@ -153,6 +155,21 @@ TABLE: Final = CapabilityTable(models=MODELS, rules=RULES)
 def capability_of(model: str, backend: Backend | None = None) -> Capability:
     """Find in ``TABLE`` what is known of a model; see ``CapabilityTable.capability_of``."""
     return TABLE.capability_of(model, backend)
+
+
+_VERSION: Final = re.compile(r"([-@](preview|exp|latest|\w*\d\w*))*")
+
+
+def _begins(start: str, name: str) -> bool:
+    """Whether a model of this name is meant, and not its sibling.
+
+    What follows may only be a version, or anything where the beginning is open: a
+    ``gemini-3.8-live-translate`` would be another model than ``gemini-3.8-live``.
+    """
+    if not name.startswith(start):
+        return False
+    open_end = not start or start.endswith("-")
+    return open_end or _VERSION.fullmatch(name, len(start)) is not None
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -193,6 +193,35 @@ def test_the_longest_name_that_fits_counts() -> None:
     assert capability_of("models/gemini-9").name == "unknown"
 
 
+@pytest.mark.parametrize(
+    "version", ["-preview", "-preview-12-2025", "-latest", "-exp", "-001", "-rc1", "@20260915"]
+)
+def test_a_version_may_follow_a_name(version: str) -> None:
+    assert capability_of(f"gemini-3.8-live{version}").name == "3.8"
+    assert capability_of(f"models/gemini-2.0-flash-live{version}").name == "2.5-text"
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        (
+            "gemini-3.8-live-translate-preview",
+            {"translation": wire.TranslationConfig(target_language_code="es")},
+        ),
+        ("gemini-3.8-live-transcribe", {"response_modalities": ["TEXT"]}),
+        ("gemini-3.8-lively", {"response_modalities": ["TEXT"]}),
+        ("gemini-live-2.5-flash", {"response_modalities": ["TEXT"]}),
+        ("gemini-live-2.5-flash-preview-native-audio-09-2025", {}),
+    ],
+)
+def test_a_sibling_of_a_known_model_is_unknown_and_passes(
+    model: str, options: dict[str, object]
+) -> None:
+    (finding,) = about(model, VertexAi("p", "l"), **options)
+    assert finding.rule == "model-unknown"
+    assert not finding.blocks
+
+
 def about(model: str, endpoint: Endpoint | None = None, **options: object) -> list[Finding]:
     config = SessionConfig(model=model, endpoint=endpoint or GeminiApi(), **options)  # type: ignore[arg-type]
     return list(config.findings())
@@ -264,6 +293,20 @@ def test_entries_can_be_added_and_replaced() -> None:
     assert not about("my-live-2", capabilities=table.without("mine-seed"), seed=1)
     with pytest.raises(ConfigError, match=r"no rule 'mine-sed' \(did you mean mine-seed"):
         table.without("mine-sed")
+
+
+def test_an_entry_of_ones_own_goes_before_the_tables() -> None:
+    known = TABLE.capability_of("gemini-3.8-live")
+    mine = attrs.evolve(known, name="mine")
+    anything = attrs.evolve(known, name="ours", models=("acme-",))
+    rest = attrs.evolve(known, name="unknown", models=("",))
+    table = TABLE.extended(mine, anything, rest)
+    assert table.capability_of("gemini-3.8-live", "gemini") == mine
+    assert table.capability_of("acme-fast-talker") == anything
+    assert table.capability_of("gemini-17") == rest
+    assert TABLE.extended(attrs.evolve(known, seed="content")).capability_of(
+        "gemini-3.8-live", "gemini"
+    ) == attrs.evolve(known, seed="content")
 
 
 def test_a_table_refuses_what_it_cannot_hold() -> None:

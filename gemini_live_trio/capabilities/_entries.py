@@ -110,7 +110,7 @@ class Rule:
     """Names of the ``Capability`` entries that it holds for; empty for all models."""
 
     backends: frozenset[Backend] = BACKENDS
-    """Where it holds. A rule for one back end says nothing about an unknown one."""
+    """Where it holds. Of an unknown one only that is taken for true which holds on both."""
 
     versions: frozenset[str] | None = None
     """API versions in which it holds; ``None`` for all."""

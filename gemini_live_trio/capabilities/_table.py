@@ -18,6 +18,8 @@ from ._rules import RULES
 
 __all__ = ["TABLE", "CapabilityTable", "capability_of"]
 
+_BOTH: Final[tuple[Backend, ...]] = ("gemini", "vertex")
+
 
 def _models(entries: Iterable[Capability]) -> tuple[Capability, ...]:
     return tuple(entries)
@@ -96,19 +98,24 @@ class CapabilityTable:
 
         Args:
           setup: As it would be sent.
-          backend: Where it would be sent; ``None`` where nobody knows, as with a gateway.
+          backend: Where it would be sent; ``None`` where nobody knows, as with a gateway. Then
+            only what holds on both is found.
           version: API version; ``None`` where nobody knows.
         """
+        if backend is None:
+            here, there = (self.check(setup, backend=one, version=version) for one in _BOTH)
+            everywhere = {(finding.field, finding.effect) for finding in there}
+            return tuple(one for one in here if (one.field, one.effect) in everywhere)
         model = (setup.model or "").rpartition("/")[2]
         capability = self.capability_of(model, backend)
         found = list(self._about_model(model, capability, backend))
         for rule in self.rules:
             if _holds(rule, capability, backend, version, setup):
                 found += _broken(rule, setup, model)
-        return tuple(found)
+        return tuple(dict.fromkeys(found))
 
     def _about_model(
-        self, model: str, capability: Capability, backend: Backend | None
+        self, model: str, capability: Capability, backend: Backend
     ) -> Iterator[Finding]:
         if capability.status == "unknown":
             names = {
@@ -135,7 +142,7 @@ class CapabilityTable:
                 fix="take gemini-3.8-live",
                 source=capability.source_of("status"),
             )
-        elif backend is not None and backend not in capability.backends:
+        elif backend not in capability.backends:
             here, there = ("the Gemini API", "Vertex AI")[:: 1 if backend == "gemini" else -1]
             yield Finding(
                 rule="model-elsewhere",
@@ -180,13 +187,13 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 def _holds(
     rule: Rule,
     capability: Capability,
-    backend: Backend | None,
+    backend: Backend,
     version: str | None,
     setup: wire.LiveClientSetup,
 ) -> bool:
     if rule.families and capability.name not in rule.families:
         return False
-    if len(rule.backends) == 1 and backend not in rule.backends:
+    if backend not in rule.backends:
         return False
     if rule.versions is not None and version not in rule.versions:
         return False
@@ -225,10 +232,10 @@ def _values(thing: object, steps: Sequence[str]) -> Iterator[object]:
     if value is None or value is wire.ABSENT:
         return
     for item in value if isinstance(value, list | tuple) else (value,):
-        if len(steps) == 1:
-            yield item
-        else:
+        if len(steps) > 1:
             yield from _values(item, steps[1:])
+        elif not (isinstance(item, str) and item.upper().endswith("UNSPECIFIED")):
+            yield item  # the other means the same as leaving the field out
 
 
 def _camel(name: str) -> str:
@@ -241,6 +248,8 @@ def _spelt(value: object) -> str:
         return str(value).lower()
     if isinstance(value, Enum | str):
         return str(value).upper()
-    if isinstance(value, wire.Message) and value == type(value)():
+    if isinstance(value, int | float):
+        return repr(value)
+    if value == {} or (isinstance(value, wire.Message) and value == type(value)()):
         return "{}"
     return "{...}"

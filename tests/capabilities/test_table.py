@@ -258,6 +258,33 @@ def test_a_gateway_of_unknown_kind_is_judged_by_what_holds_everywhere() -> None:
     ]
 
 
+def test_what_only_one_backend_refuses_passes_a_gateway_of_unknown_kind() -> None:
+    gateway = CustomEndpoint("wss://gateway.example/live")
+    for options in (
+        {"response_modalities": ["VIDEO"], "avatar": wire.AvatarConfig(avatar_name="Kai")},
+        {"enable_affective_dialog": True},
+    ):
+        assert about("gemini-3.8-live", **options)
+        assert not about("gemini-3.8-live", gateway, **options)
+    assert not about("gemini-3.1-flash-live-preview", gateway)
+    assert [one.rule for one in about("gemini-17", gateway)] == ["model-unknown"]
+
+
+def test_a_choice_that_is_unspecified_is_none() -> None:
+    unspecified = wire.ThinkingConfig(thinking_level="THINKING_LEVEL_UNSPECIFIED")
+    assert not about(
+        "gemini-3.8-live", thinking=unspecified, response_modalities=["MODALITY_UNSPECIFIED"]
+    )
+    (finding,) = about("gemini-3.8-live-extended-thinking", thinking=unspecified)
+    assert finding.rule == "3.8-extended-thinking-level"
+
+
+def test_the_same_is_found_once() -> None:
+    settings = [wire.SafetySetting(method="SEVERITY"), wire.SafetySetting(method="PROBABILITY")]
+    (finding,) = about("gemini-3.8-live", safety_settings=settings)
+    assert finding.rule == "gemini-method"
+
+
 def test_a_rule_for_some_api_versions_looks_at_the_version() -> None:
     model = "gemini-2.5-flash-native-audio-latest"
     assert [one.rule for one in about(model, enable_affective_dialog=True)] == [
@@ -293,6 +320,37 @@ def test_entries_can_be_added_and_replaced() -> None:
     assert not about("my-live-2", capabilities=table.without("mine-seed"), seed=1)
     with pytest.raises(ConfigError, match=r"no rule 'mine-sed' \(did you mean mine-seed"):
         table.without("mine-sed")
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "passing", "refused"),
+    [
+        ("top_k", {"40"}, {"top_k": 40}, {"top_k": 41}),
+        ("temperature", {"0.5"}, {"temperature": 0.5}, {"temperature": 1.0}),
+        (
+            "sparkle",
+            {"{}"},
+            {"extra_setup": {"generationConfig": {"sparkle": {}}}},
+            {"extra_setup": {"generationConfig": {"sparkle": {"deep": 1}}}},
+        ),
+    ],
+)
+def test_a_rule_may_name_numbers_and_what_is_empty(
+    field: str, values: set[str], passing: dict[str, object], refused: dict[str, object]
+) -> None:
+    rule = Rule(
+        name="mine",
+        field=f"generation_config.{field}",
+        demand="one of",
+        values=frozenset(values),
+        effect="refused",
+        why="Not {value}",
+        fix="take another",
+        source=MINE,
+    )
+    table = TABLE.extended(rule)
+    assert not about("gemini-3.8-live", capabilities=table, **passing)
+    assert [one.rule for one in about("gemini-3.8-live", capabilities=table, **refused)] == ["mine"]
 
 
 def test_an_entry_of_ones_own_goes_before_the_tables() -> None:

@@ -270,6 +270,46 @@ def test_what_only_one_backend_refuses_passes_a_gateway_of_unknown_kind() -> Non
     assert [one.rule for one in about("gemini-17", gateway)] == ["model-unknown"]
 
 
+DOUBTFUL = {
+    "3.8-extended on Vertex AI": (
+        *("gemini-3.8-live-extended-thinking", VertexAi("p", "l")),
+        {"thinking": wire.ThinkingConfig(thinking_level="LOW")},
+        "model-elsewhere",
+    ),
+    "a translator without a target": (
+        *("gemini-3.5-live-translate-preview", GeminiApi(), {}),
+        "translation-target",
+    ),
+    "affective dialog off": (
+        *("gemini-3.8-live", GeminiApi(), {"enable_affective_dialog": False}),
+        "affective-dialog-off",
+    ),
+    "compression that never begins": (
+        *("gemini-3.8-live", GeminiApi()),
+        {"context_window_compression": wire.ContextWindowCompressionConfig(trigger_tokens=100_000)},
+        "compression-without-mechanism",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "endpoint", "options", "rule"), DOUBTFUL.values(), ids=DOUBTFUL.keys()
+)
+def test_what_may_well_work_is_told_and_stops_nobody(
+    model: str, endpoint: Endpoint, options: dict[str, object], rule: str
+) -> None:
+    (finding,) = about(model, endpoint, **options)
+    assert finding.rule == rule
+    assert not finding.blocks
+
+
+@pytest.mark.parametrize("key", ["thinkingConfig", "speech_config", "responseModalities"])
+def test_what_belongs_into_generation_config_is_found_outside_of_it(key: str) -> None:
+    (finding,) = about("gemini-3.8-live", extra_setup={key: {}})
+    assert "belongs into generation_config" in str(finding)
+    assert finding.blocks
+
+
 def test_a_choice_that_is_unspecified_is_none() -> None:
     unspecified = wire.ThinkingConfig(thinking_level="THINKING_LEVEL_UNSPECIFIED")
     assert not about(

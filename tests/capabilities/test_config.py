@@ -299,6 +299,33 @@ async def test_a_new_setup_is_checked_before_the_session_moves(autojump_clock: M
         assert len(simulator.setups) == 1
 
 
+async def test_a_new_setup_is_judged_by_where_the_session_is(autojump_clock: MockClock) -> None:
+    config = SessionConfig(model=MODEL, endpoint=VertexAi("p", "europe-west4"))
+    async with (
+        open_simulator(port=None) as simulator,
+        open_session(config, connector=simulator.connector) as session,
+    ):
+        # Its endpoint and model count for nothing, so it needn't name the session's.
+        legal = SessionConfig(model=EXTENDED, explicit_vad_signal=True)
+        await session.reconnect(setup=legal)
+        assert simulator.setups[-1].explicit_vad_signal
+        connection = session.connection
+        illegal = SessionConfig(
+            model=MODEL,
+            tools=[wire.Tool(file_search=wire.FileSearch(file_search_store_names=["s"]))],
+        )
+        with pytest.raises(ConfigError, match="file_search is for the Gemini API"):
+            await session.reconnect(setup=illegal)
+        with pytest.raises(ConfigError, match="not a dict"):
+            await session.reconnect(setup={})  # type: ignore[arg-type]
+        assert session.connection == connection
+
+
+def test_the_model_that_is_sent_counts() -> None:
+    config = SessionConfig(model=MODEL, extra_setup={"model": f"models/{EXTENDED}"})
+    assert f"models/{EXTENDED}, known as 3.8-extended" in str(explain(config))
+
+
 # --- The explanation --------------------------------------------------------------------------
 
 

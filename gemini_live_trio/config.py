@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 import attrs
 
 from . import wire
-from ._auth import Credential, CredentialSource, check_pair
+from ._auth import Credential, CredentialSource, EphemeralToken, check_pair
 from ._endpoint import Endpoint, GeminiApi
 from ._overlay import laid_over
 from .capabilities import TABLE, CapabilityTable, Finding
@@ -311,8 +311,15 @@ class SessionConfig:
 
     def findings(self) -> tuple[Finding, ...]:
         """Look for what the model won't take or makes no use of, whatever ``check`` says."""
+        # What an ephemeral token has locked counts, whatever the setup says or leaves out.
+        perhaps_a_token = isinstance(self.auth, EphemeralToken) or (
+            isinstance(self.endpoint, GeminiApi) and not isinstance(self.auth, Credential | None)
+        )
         return self.capabilities.check(
-            self.setup(), backend=self.endpoint.backend, version=self.endpoint.version
+            self.setup(),
+            backend=self.endpoint.backend,
+            version=self.endpoint.version,
+            partial=perhaps_a_token,
         )
 
     @property

@@ -92,7 +92,12 @@ class CapabilityTable:
         return best
 
     def check(
-        self, setup: wire.LiveClientSetup, *, backend: Backend | None, version: str | None = None
+        self,
+        setup: wire.LiveClientSetup,
+        *,
+        backend: Backend | None,
+        version: str | None = None,
+        partial: bool = False,
     ) -> tuple[Finding, ...]:
         """Look for what the model won't take, or makes no use of.
 
@@ -101,17 +106,25 @@ class CapabilityTable:
           backend: Where it would be sent; ``None`` where nobody knows, as with a gateway. Then
             only what holds on both is found.
           version: API version; ``None`` where nobody knows.
+          partial: Whether an ephemeral token may bring what isn't there. Then what is missing is
+            unclear, and not refused.
         """
         if backend is None:
-            here, there = (self.check(setup, backend=one, version=version) for one in _BOTH)
+            here, there = (
+                self.check(setup, backend=one, version=version, partial=partial) for one in _BOTH
+            )
             everywhere = {(finding.field, finding.effect) for finding in there}
             return tuple(one for one in here if (one.field, one.effect) in everywhere)
         model = (setup.model or "").rpartition("/")[2]
         capability = self.capability_of(model, backend)
         found = list(self._about_model(model, capability, backend))
         for rule in self.rules:
-            if _holds(rule, capability, backend, version, setup):
-                found += _broken(rule, setup, model)
+            if not _holds(rule, capability, backend, version, setup):
+                continue
+            broken = _broken(rule, setup, model)
+            found += (
+                map(_unless_brought, broken) if partial and rule.demand == "present" else broken
+            )
         return tuple(dict.fromkeys(found))
 
     def _about_model(
@@ -214,6 +227,10 @@ def _broken(rule: Rule, setup: wire.LiveClientSetup, model: str) -> Iterator[Fin
             fix=rule.fix,
             source=rule.source,
         )
+
+
+def _unless_brought(finding: Finding) -> Finding:
+    return attrs.evolve(finding, effect="unclear", why=f"{finding.why}, unless the token brings it")
 
 
 def _values(thing: object, steps: Sequence[str]) -> Iterator[object]:

@@ -249,10 +249,27 @@ async def test_a_credential_is_not_asked_for_when_the_setup_is_refused() -> None
     async def key(reason: DialReason) -> ApiKey:
         pytest.fail("it was asked")
 
-    config = SessionConfig(model=EXTENDED, auth=key)
-    with pytest.raises(ConfigError, match="needs a thinking_level"):
+    config = SessionConfig(model=MODEL, auth=key, response_modalities=["TEXT"])
+    with pytest.raises(ConfigError, match="answers in AUDIO"):
         async with open_session(config, connector=Nobody()):
             pytest.fail("there is no session")
+
+
+@pytest.mark.parametrize("asked_for", [False, True])
+async def test_what_a_token_may_bring_is_not_missed(
+    asked_for: bool, autojump_clock: MockClock
+) -> None:
+    fixed = SessionConfig(model=EXTENDED, thinking=wire.ThinkingConfig(thinking_level="LOW"))
+    async with open_simulator(port=None) as simulator:
+        token = EphemeralToken(simulator.mint_token(setup=fixed.setup()))
+
+        async def source(reason: DialReason) -> EphemeralToken:
+            return token
+
+        config = SessionConfig(model=EXTENDED, auth=source if asked_for else token)
+        with pytest.warns(CapabilityWarning, match="needs a thinking_level, unless the token"):
+            async with open_session(config, connector=simulator.connector) as session:
+                assert session.connection == 1
 
 
 async def test_a_check_that_warns_dials_all_the_same(autojump_clock: MockClock) -> None:

@@ -89,6 +89,8 @@ class Core:
         on_handle: Callable[[str], object] | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        self.config: SessionConfig = config
+        """As the session was opened; ``conversation.setup`` may have changed since."""
         self._liveness = liveness
         self._budget = budget
         self._warned = False
@@ -110,7 +112,7 @@ class Core:
         _check(setup)
         self.conversation: Conversation = Conversation(
             setup,
-            config.capabilities.capability_of(config.model, config.endpoint.backend),
+            config.capabilities.capability_of(setup.model or "", config.endpoint.backend),
             now=trio.current_time(),
             handle=resume,
             history=history,

@@ -12,7 +12,7 @@ import trio
 from .. import codec, wire
 from .._conversation import Bracket, Fate, Kind, Outgoing, Ticket
 from ..config import SessionConfig
-from ..errors import LocalProtocolError, PromptLost
+from ..errors import ConfigError, LocalProtocolError, PromptLost
 from ..events import Event, Reconnected, ReconnectState, SessionEvent, TurnComplete
 from ..observers import SessionObserver
 from ..statistics import SessionStatistics, TurnState
@@ -253,6 +253,12 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
           ConfigError: The model is known to refuse the new setup; nothing has changed.
         """
         if setup is not None:
+            if not isinstance(setup, SessionConfig):
+                raise ConfigError(
+                    f"reconnect takes setup=SessionConfig(...), not a {type(setup).__name__}."
+                )
+            old = self._core.config
+            setup = attrs.evolve(setup, model=old.model, endpoint=old.endpoint, auth=old.auth)
             vet(setup)
         async with self.subscribe(kinds=()) as told:
             self._core.leave_soon(setup.setup() if setup else None)

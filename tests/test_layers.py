@@ -29,15 +29,18 @@ RULES: dict[str, set[str]] = {
     "testing": {"errors", "wire", "events", "codec", "recording", "simulator"},
     "__main__": {"repl"},
 }
-RULES["_redact"] = set()
+RULES["_redact"] = RULES["_groups"] = set()
+RULES["_tool_events"] = {"wire"}
+RULES["events"] |= {"_tool_events"}
 RULES["_tokens"] = {"errors", "wire", "codec", "_auth", "_endpoint", "_redact", "config"}
 RULES["capabilities"] |= {"usage"}
 RULES["_overlay"] = {"errors", "wire", "codec"}
 RULES["config"] |= {"_overlay"}
 RULES["explanation"] |= {"codec"}
 RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
-RULES["tools"] |= {"capabilities", "_session"}  # the latter for type checkers only
-RULES["_session"] |= {"recording"} | BESIDE_CONVERSATION | BOOKS
+RULES["tools"] |= {"capabilities", "config", "statistics", "_groups"}
+RULES["tools"] |= {"_session"}  # for type checkers only
+RULES["_session"] |= {"recording", "_groups"} | BESIDE_CONVERSATION | BOOKS
 RULES["doctor"] = {"", "_session", *RULES["_session"]}
 # The living example uses what everybody may use; the package root holds the public names.
 RULES["repl"] = {
@@ -61,6 +64,7 @@ RULES["repl"] = {
 SANS_IO = [
     "wire",
     "events",
+    "_tool_events",
     "codec",
     "_conversation",
     "_closes",

@@ -33,7 +33,8 @@ RULES["_redact"] = set()
 RULES["_tokens"] = {"errors", "wire", "codec", "_auth", "_endpoint", "_redact", "config"}
 RULES["capabilities"] |= {"usage"}
 RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
-RULES["tools"] |= {"capabilities", "_session"}  # the latter for type checkers only
+RULES["tools"] |= {"capabilities", "_redact"}
+RULES["tools"] |= {"_session"}  # for type checkers only
 RULES["_session"] |= {"recording"} | BESIDE_CONVERSATION | BOOKS
 # The living example uses what everybody may use; the package root holds the public names.
 RULES["repl"] = {

@@ -18,6 +18,7 @@ Four more things are done about the SDK (mcp 2.3):
 
 from __future__ import annotations
 
+import importlib.metadata
 import logging
 import math
 import os
@@ -224,7 +225,9 @@ class Link:
             _open_http(server, self._note_refusal)
             if server.kind == "http"
             else _open_stdio(server, words),
-            client_info=Implementation(name="gemini-live-trio", version=_version()),
+            client_info=Implementation(
+                name="gemini-live-trio", version=importlib.metadata.version("gemini-live-trio")
+            ),
             cache=None,
         )
 
@@ -267,12 +270,6 @@ class Link:
             )
         # What it said instead may be long, and is in the log.
         return f"{label} doesn't speak MCP as it should ({type(error).__name__})."
-
-
-def _version() -> str:
-    from .. import __version__
-
-    return __version__
 
 
 def _cause(error: BaseException) -> BaseException:

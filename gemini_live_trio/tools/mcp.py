@@ -155,7 +155,7 @@ class McpTools(tuple[Tool, ...]):
     """
 
     instructions: str
-    """The server's advice on using them, for ``SessionConfig(system_instruction=)``; often empty."""
+    """The server's advice on using them, made for a system instruction; often empty."""
 
     def __new__(cls, tools: Iterable[Tool] = (), *, instructions: str = "") -> McpTools:
         """Make one by hand, for a test."""

@@ -13,6 +13,8 @@ import pybase64
 
 from .. import wire
 from ..errors import ConfigError, ToolError
+from ._hints import Unsayable
+from ._openapi import to_wire_schema
 
 if TYPE_CHECKING:
     import mcp.types
@@ -24,6 +26,8 @@ _LONGEST_NAME: Final = 64
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_.:-]")
 _BEGINS: Final = re.compile(r"[A-Za-z_]")
 _DIGITS: Final = 8
+_NOTHING: Final = frozenset({"$schema", "type", "title", "properties", "additionalProperties"})
+"""Keywords of a schema without properties that leave nothing to say."""
 
 
 def fit_name(name: str, taken: Collection[str] = ()) -> str:
@@ -66,9 +70,22 @@ def declare(
         declarations[name] = wire.FunctionDeclaration(
             name=fit,
             description=tool.description or tool.title or name,
-            parameters_json_schema=tool.input_schema,
+            **_parameters(tool.input_schema),
         )
     return declarations
+
+
+def _parameters(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what a tool takes in the form that all models read, or else in JSON Schema.
+
+    ``_openapi`` tells why the former comes first. A function without parameters has neither.
+    """
+    if not schema.get("properties") and schema.keys() <= _NOTHING:
+        return {}
+    try:
+        return {"parameters": to_wire_schema(schema)}
+    except Unsayable:
+        return {"parameters_json_schema": schema}
 
 
 def progress_text(progress: float, total: float | None, message: str | None) -> str:

@@ -58,6 +58,7 @@ _HEAR_OUT: Final = 0.5
 """Seconds for what a process that has ended wrote to stderr before."""
 _LAST_WORDS: Final = 1_000
 _LONGEST_TEXT: Final = 1_000
+_LONGEST_NAME: Final = 60
 _MOST_PAGES: Final = 100
 
 
@@ -134,6 +135,7 @@ class Link:
         self._server: McpStdio | McpHttp = server
         self._nursery: trio.Nursery = nursery
         self._connect_timeout: float = connect_timeout
+        self._label: str = server.label
         self._lock: trio.Lock = trio.Lock()
         self._held: _Held | None = None
         self._refused: int | None = None
@@ -178,8 +180,8 @@ class Link:
             if held is None or not (held.over.is_set() or self._ended(error)):
                 raise ToolError(self._explain(error)) from error
             held.over.set()
-            text = f"{self._server.label} has ended; the next call opens it again."
-            raise ToolError(text) from error
+            text = f"{self._label} has ended; the next call opens it again."
+            raise ToolError(self._redactor.text(text)) from error
 
     async def _open(self) -> _Held:
         async with self._lock:
@@ -195,12 +197,13 @@ class Link:
         """Keep a connection open until it is over."""
         held: _Held | None = None
         failure: Exception | None = None
-        words = _Stderr(self._server.label, self._redactor)
+        words = _Stderr(self._label, self._redactor)
         try:
             with trio.CancelScope(deadline=trio.current_time() + self._connect_timeout) as scope:
                 async with self._client(words) as client:
                     scope.deadline, scope.shield = math.inf, True
                     held = _Held(client)
+                    self._learn_name(client)
                     task_status.started(held)
                     await held.over.wait()
                     scope.deadline = trio.current_time() + _LEAVING
@@ -231,6 +234,12 @@ class Link:
             cache=None,
         )
 
+    def _learn_name(self, client: mcp.Client) -> None:
+        """Call a server by its own name, since the model may read out what we call it."""
+        name = client.server_info.name if client.server_info is not None else ""
+        if name and name.isprintable():
+            self._label = f"The MCP server {name[:_LONGEST_NAME]}"
+
     async def _note_refusal(self, response: httpx2.Response) -> None:
         self._refused = response.status_code if response.is_error else None
 
@@ -242,34 +251,34 @@ class Link:
         return getattr(error, "code", None) == CONNECTION_CLOSED or self._refused == 404
 
     def _error(self, text: str) -> McpError:
-        return McpError(self._redactor.text(text), server=self._server.label)
+        return McpError(self._redactor.text(text), server=self._label)
 
     def _silent(self) -> str:
-        return f"{self._server.label} didn't answer within {self._connect_timeout:g} s."
+        return f"{self._label} didn't answer within {self._connect_timeout:g} s."
 
     def _explain(self, error: Exception) -> str:
         """Say in a sentence what went wrong, for a person and for the model."""
+        return self._redactor.text(f"{self._label} {self._said(error)}")
+
+    def _said(self, error: Exception) -> str:
         import mcp
         from mcp.types import CONNECTION_CLOSED
 
-        label = self._server.label
+        verb = "started" if self._server.kind == "stdio" else "reached"
         match error:
             case OSError(strerror=str(reason)):
                 named = f" ({error.filename})" if error.filename else ""
-                what = "started" if self._server.kind == "stdio" else "reached"
-                return f"{label} can't be {what}: {reason}{named}."
-            case mcp.MCPError() if error.code != CONNECTION_CLOSED and self._refused is not None:
-                return f"{label} refused the request with HTTP status {self._refused}: {error}."
-            case mcp.MCPError() if error.code != CONNECTION_CLOSED:
-                return self._redactor.text(f"{label} answered: {str(error)[:_LONGEST_TEXT]}")
+                return f"can't be {verb}: {reason}{named}."
+            case mcp.MCPError() if error.code == CONNECTION_CLOSED:
+                return "closed the connection."
+            case mcp.MCPError() if self._refused is not None:
+                return f"refused with HTTP status {self._refused}: {error.message[:_LONGEST_TEXT]}."
             case mcp.MCPError():
-                return f"{label} closed the connection."
+                return f"answered: {error.message[:_LONGEST_TEXT]}"
         if type(error).__module__.partition(".")[0] in ("httpx2", "httpcore2"):
-            return self._redactor.text(
-                f"{label} can't be reached: {error or type(error).__name__}."
-            )
-        # What it said instead may be long, and is in the log.
-        return f"{label} doesn't speak MCP as it should ({type(error).__name__})."
+            return f"can't be {verb}: {error or type(error).__name__}."
+        # What it said instead may be long; the cause has it.
+        return f"doesn't speak MCP as it should ({type(error).__name__})."
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -15,7 +15,7 @@ PACKAGE = Path(gemini_live_trio.__file__).parent
 ORDER = ["errors", "wire", "events", "codec", "_conversation", "tools", "_session", "repl"]
 BESIDE_CONVERSATION = {
     *("_transport", "_dial", "_auth", "_google", "_endpoint", "_closes", "_redact"),
-    *("capabilities", "config"),
+    *("capabilities", "config", "explanation"),
 }
 BOOKS = {"transcript", "usage", "statistics", "observers"}
 RULES: dict[str, set[str]] = {
@@ -32,6 +32,9 @@ RULES: dict[str, set[str]] = {
 RULES["_redact"] = set()
 RULES["_tokens"] = {"errors", "wire", "codec", "_auth", "_endpoint", "_redact", "config"}
 RULES["capabilities"] |= {"usage"}
+RULES["_overlay"] = {"errors", "wire", "codec"}
+RULES["config"] |= {"_overlay"}
+RULES["explanation"] |= {"codec"}
 RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
 RULES["tools"] |= {"capabilities", "_redact"}
 RULES["tools"] |= {"_session"}  # for type checkers only
@@ -49,6 +52,7 @@ RULES["repl"] = {
         "recording",
         "simulator",
         "config",
+        "explanation",
     ),
     *BOOKS,
 }
@@ -64,6 +68,8 @@ SANS_IO = [
     "_redact",
     "config",
     "capabilities",
+    "explanation",
+    "_overlay",
     *sorted(BOOKS),
 ]
 IMPURE = {"trio", "trio_websocket", "time", "datetime", "random", "socket", "asyncio", "threading"}

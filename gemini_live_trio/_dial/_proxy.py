@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import ssl
 import urllib.request
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import attrs
 
@@ -54,6 +55,13 @@ class Proxy:
     def __attrs_post_init__(self) -> None:
         for name, value in _parts(self.url).items():
             object.__setattr__(self, name, value)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that must not be written down: the password as it is, quoted, and as it is sent."""
+        if self.username is None or not self.password:
+            return ()
+        basic = base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
+        return self.password, quote(self.password, safe=""), basic
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from .._auth import DialReason
-from .._transport import Connection, Connector, open_connection
+from .._transport import Connection, Connector, TcpConnector, open_connection
 from ..config import Liveness
 from ._asking import Asker
 
@@ -51,6 +51,9 @@ class Lines:
 
     async def _hold(self, reason: DialReason, *, task_status: trio.TaskStatus[Line]) -> None:
         target, headers, left = await self.asker.ask(reason, timeout=self.connect_timeout)
+        if isinstance(self.connector, TcpConnector):
+            # By now, since the environment may name another proxy for each dial.
+            self.asker.secrets.add(self.connector.secrets(target))
         async with open_connection(self.connector, target, headers, timeout=left) as connection:
             line = Line(connection)
             task_status.started(line)

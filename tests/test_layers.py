@@ -33,10 +33,11 @@ RULES["_redact"] = set()
 RULES["_tokens"] = {"errors", "wire", "codec", "_auth", "_endpoint", "_redact", "config"}
 RULES["capabilities"] |= {"usage"}
 RULES["_overlay"] = {"errors", "wire", "codec"}
-RULES["config"] |= {"_overlay"}
+RULES["_builtin"] = {"errors", "wire"}
+RULES["config"] |= {"_overlay", "_builtin"}
 RULES["explanation"] |= {"codec"}
 RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
-RULES["tools"] |= {"capabilities", "_redact"}
+RULES["tools"] |= {"capabilities", "_builtin", "_redact"}
 RULES["tools"] |= {"_session"}  # for type checkers only
 RULES["_session"] |= {"recording"} | BESIDE_CONVERSATION | BOOKS
 # The living example uses what everybody may use; the package root holds the public names.
@@ -70,6 +71,7 @@ SANS_IO = [
     "capabilities",
     "explanation",
     "_overlay",
+    "_builtin",
     *sorted(BOOKS),
 ]
 IMPURE = {"trio", "trio_websocket", "time", "datetime", "random", "socket", "asyncio", "threading"}

@@ -70,12 +70,10 @@ def require_sdk() -> Any:
     """
     try:
         import mcp
-    except ImportError:
-        found = False
-    else:
-        found = hasattr(mcp, "Client")  # it came with version 2
-    if not found:
-        raise MissingDependency('MCP servers need: pip install "gemini-live-trio[mcp]"')
+
+        mcp.Client  # noqa: B018 - it came with version 2
+    except (ImportError, AttributeError) as error:
+        raise MissingDependency('MCP servers need: pip install "gemini-live-trio[mcp]"') from error
     # As for this package: without it, Python prints the SDK's tracebacks on the terminal.
     logger = logging.getLogger("mcp")
     if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):

@@ -225,7 +225,7 @@ async def open_mcp_tools(
         return McpTools(tools, instructions=instructions)
 
     if not isinstance(server, McpStdio | McpHttp):
-        session = server.session if isinstance(server, sdk.Client) else server
+        session: mcp.ClientSession = getattr(server, "session", server)
         listed = await _ask(session, connect_timeout)
         yield made(listed, functools.partial(_call_given, server), session.instructions or "")
         return

@@ -18,7 +18,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TextIO, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -225,7 +225,7 @@ async def open_mcp_tools(
         return McpTools(tools, instructions=instructions)
 
     if not isinstance(server, McpStdio | McpHttp):
-        session: mcp.ClientSession = getattr(server, "session", server)
+        session = cast("mcp.ClientSession", getattr(server, "session", server))
         listed = await _ask(session, connect_timeout)
         yield made(listed, functools.partial(_call_given, server), session.instructions or "")
         return

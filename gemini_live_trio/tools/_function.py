@@ -103,11 +103,7 @@ class Runner:
         call = self._bind(args, _FromThread(context))
         # A thread can't be stopped. Abandoned, it keeps its place in the limiter until it ends, so
         # that functions that hang take up so many threads and no more.
-        result = await trio.to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
-        if inspect.iscoroutine(result):
-            result.close()
-            raise TypeError(f"{self.whose} gave a coroutine: declare it with async def.")
-        return result
+        return await trio.to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
 
 
 @attrs.frozen(eq=False)

@@ -19,10 +19,8 @@ from ..errors import ConfigError
 from ._bounds import bounds_of
 from ._docstring import read_docstring
 from ._hints import (
-    SCALARS,
     Field,
     Hints,
-    JsonSchema,
     Unsayable,
     aliased,
     alternatives,
@@ -36,6 +34,7 @@ from ._hints import (
     table_part,
     underlying,
 )
+from ._scalars import SCALARS, JsonSchema
 
 __all__ = ["Schemas", "takes_null"]
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 import binascii
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import pybase64
 
-from .. import wire
+from .. import codec, wire
 from ..errors import ConfigError, ToolError
-from ._hints import Unsayable
 from ._openapi import to_wire_schema
 
 if TYPE_CHECKING:
     import mcp.types
 
 __all__ = ["declare", "fit_name", "progress_text", "read_result"]
+
+_log: Final = logging.getLogger("gemini_live_trio.mcp")
 
 _LONGEST_NAME: Final = 64
 """Characters. The service's documents say 128, its error messages 64."""
@@ -83,9 +85,19 @@ def _parameters(schema: Mapping[str, Any]) -> dict[str, Any]:
     if not schema.get("properties") and schema.keys() <= _NOTHING:
         return {}
     try:
-        return {"parameters": to_wire_schema(schema)}
-    except Unsayable:
+        parameters = {"parameters": to_wire_schema(schema)}
+        _check(parameters)
+    except Exception as error:  # noqa: BLE001 - a server's schema may be anything
+        _log.debug("A schema goes as JSON Schema: %s", error)
         return {"parameters_json_schema": schema}
+    return parameters
+
+
+def _check(parameters: dict[str, Any]) -> None:
+    """See that the codec will take it, before a session depends on it."""
+    declaration = wire.FunctionDeclaration(name="f", **parameters)
+    tools = [wire.Tool(function_declarations=[declaration])]
+    codec.encode(wire.LiveClientMessage(setup=wire.LiveClientSetup(model="models/m", tools=tools)))
 
 
 def progress_text(progress: float, total: float | None, message: str | None) -> str:

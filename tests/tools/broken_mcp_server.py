@@ -23,6 +23,8 @@ ODD_SCHEMAS: list[Any] = [
         "$defs": {"P": {"type": "string"}},
     },
     {"type": "object", "properties": {"next": {"$ref": "#"}}},
+    {"type": "object", "properties": {"x": {"type": "integer", "minimum": "three"}}},
+    {"type": "object", "properties": {"x": {"enum": []}, "y": 3}, "required": "x"},
 ]
 
 

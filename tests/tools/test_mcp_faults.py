@@ -30,7 +30,9 @@ from tools.mcp_driving import (
     server,
 )
 
+from gemini_live_trio import SessionConfig, open_session, wire
 from gemini_live_trio.errors import McpError, MissingDependency, ToolError
+from gemini_live_trio.simulator import open_simulator
 from gemini_live_trio.tools import McpHttp, McpStdio, open_mcp_tools
 
 SECRET = "sesame-street-17"
@@ -157,13 +159,22 @@ async def test_names_that_the_service_would_refuse_are_made_fit_and_distinct() -
 
 async def test_schemas_that_the_service_does_not_know_go_as_json_schema() -> None:
     async with open_mcp_tools(broken("odd-schemas")) as tools:
-        unsaid, empty, referring, endless = [tool.declaration for tool in tools]
-    assert unsaid.parameters is None
-    assert isinstance(unsaid.parameters_json_schema, dict)
-    assert empty.parameters is empty.parameters_json_schema is None
-    assert referring.parameters is not None
-    assert endless.parameters is None
-    assert endless.parameters_json_schema is not None
+        unsaid, empty, referring, *nonsense = [tool.declaration for tool in tools]
+        assert unsaid.parameters is None
+        assert isinstance(unsaid.parameters_json_schema, dict)
+        assert empty.parameters is empty.parameters_json_schema is None
+        assert referring.parameters is not None
+        for declaration in nonsense:
+            assert declaration.parameters is None
+            assert declaration.parameters_json_schema is not None
+        # Whatever a server says, a session can be opened with it.
+        declared = wire.Tool(function_declarations=[tool.declaration for tool in tools])
+        config = SessionConfig(model="gemini-3.8-live", tools=[declared])
+        async with (
+            open_simulator(port=None, pace=0) as simulator,
+            open_session(config, connector=simulator.connector),
+        ):
+            assert simulator.setups
 
 
 # --- It breaks later ------------------------------------------------------------------------------

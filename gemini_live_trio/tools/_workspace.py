@@ -88,7 +88,7 @@ class Root:
         with _told(path), self._opened(path) as (descriptor, _):
             if not stat.S_ISREG(_mode(descriptor)):
                 raise ToolError(f"{path} is a folder." if _is_folder(descriptor) else _odd(path))
-            with open(os.dup(descriptor), "rb") as file:
+            with os.fdopen(os.dup(descriptor), "rb") as file:
                 yield file
 
     def folder(self, path: str) -> Path:

@@ -25,7 +25,7 @@ from ._bounds import Bounds
 from ._decorator import tool
 from ._process import run_process
 from ._tool import Tool, ToolContext
-from ._workspace import Root
+from ._workspace import Entry, Root
 
 __all__ = [
     "Command",
@@ -163,12 +163,7 @@ class Workspace:
           max_entries: How many to list at most.
         """
         found, more = self._root.entries(path, recursive=recursive, most=max_entries)
-        entries: list[dict[str, object]] = [
-            {"path": entry.path, "kind": entry.kind}
-            | ({"bytes": entry.size} if entry.kind == "file" else {})
-            for entry in found
-        ]
-        return {"entries": entries, "more": more}
+        return {"entries": [_listed(entry) for entry in found], "more": more}
 
     @tool
     def read_file(
@@ -190,6 +185,11 @@ class Workspace:
             except UnicodeError:
                 file.seek(0)
                 return _read_lines(file, "latin-1", path, start_line, line_count)
+
+
+def _listed(entry: Entry) -> dict[str, object]:
+    told: dict[str, object] = {"path": entry.path, "kind": entry.kind}
+    return told | {"bytes": entry.size} if entry.kind == "file" else told
 
 
 _MARKS: Final = (

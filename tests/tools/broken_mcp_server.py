@@ -24,7 +24,7 @@ ODD_SCHEMAS: list[Any] = [
     },
     {"type": "object", "properties": {"next": {"$ref": "#"}}},
     {"type": "object", "properties": {"x": {"type": "integer", "minimum": "three"}}},
-    {"type": "object", "properties": {"x": {"enum": []}, "y": 3}, "required": "x"},
+    {"type": "object", "properties": {"x": {"enum": [], "description": 5}}},
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import socket
 import sys
 import threading
 from contextlib import suppress
@@ -405,7 +406,9 @@ def test_no_exchange_of_folders_leads_outside(place: Path) -> None:
     seen: set[bytes | str] = set()
     root = Root(place)
     try:
-        for _ in range(3_000):
+        for attempt in range(100_000):
+            if attempt >= 2_000 and len(seen) > 1:
+                break
             try:
                 with root.open_file("box/secret.txt") as file:
                     seen.add(file.read())

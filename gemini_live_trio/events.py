@@ -17,6 +17,12 @@ from typing import TypeAlias
 import attrs
 
 from . import wire
+from ._tool_events import ToolEnded as ToolEnded
+from ._tool_events import ToolEvent as ToolEvent
+from ._tool_events import ToolFinished as ToolFinished
+from ._tool_events import ToolOutcome as ToolOutcome
+from ._tool_events import ToolProgress as ToolProgress
+from ._tool_events import ToolStarted as ToolStarted
 from .errors import DecodeError
 from .wire import JsonValue, Struct
 
@@ -29,6 +35,7 @@ __all__ = [
     "GenerationComplete",
     "GoAway",
     "Grounding",
+    "InputGate",
     "InputTranscription",
     "InteractionStatusChanged",
     "InterimInputTranscription",
@@ -55,6 +62,12 @@ __all__ = [
     "TextState",
     "ToolCall",
     "ToolCallCancellation",
+    "ToolEnded",
+    "ToolEvent",
+    "ToolFinished",
+    "ToolOutcome",
+    "ToolProgress",
+    "ToolStarted",
     "TranscriptUpdate",
     "TurnComplete",
     "Undecodable",
@@ -458,6 +471,21 @@ class Stalled(SessionEvent):
     seconds: float
 
 
+@attrs.frozen
+class InputGate(SessionEvent):
+    """The microphone was shut off, or let through again, because the model waits for a tool.
+
+    Some models close the connection, or drop the call, when they hear something meanwhile.
+    """
+
+    open: bool
+    reason: str
+    """Why, in a few words: ``"answered"``, ``"cancelled"``, ``"expired"`` and so on."""
+    dropped_audio_seconds: float = 0.0
+    """What was held back since it was shut."""
+    dropped_video_frames: int = 0
+
+
 class Speaker(enum.Enum):
     """Whose words they are; the value is the role on the wire."""
 
@@ -533,5 +561,10 @@ Event: TypeAlias = (
     | BudgetWarning
     | Lagged
     | TranscriptUpdate
+    | InputGate
+    | ToolStarted
+    | ToolProgress
+    | ToolFinished
+    | ToolEnded
     | Stalled
 )

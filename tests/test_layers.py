@@ -29,7 +29,9 @@ RULES: dict[str, set[str]] = {
     "testing": {"errors", "wire", "events", "codec", "recording", "simulator"},
     "__main__": {"repl"},
 }
-RULES["_redact"] = set()
+RULES["_redact"] = RULES["_groups"] = set()
+RULES["_tool_events"] = {"wire"}
+RULES["events"] |= {"_tool_events"}
 RULES["_tokens"] = {"errors", "wire", "codec", "_auth", "_endpoint", "_redact", "config"}
 RULES["capabilities"] |= {"usage"}
 RULES["_overlay"] = {"errors", "wire", "codec"}
@@ -37,9 +39,9 @@ RULES["_builtin"] = {"errors", "wire"}
 RULES["config"] |= {"_overlay", "_builtin"}
 RULES["explanation"] |= {"codec"}
 RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
-RULES["tools"] |= {"capabilities", "_builtin", "_redact"}
+RULES["tools"] |= {"capabilities", "config", "statistics", "_builtin", "_groups", "_redact"}
 RULES["tools"] |= {"_session"}  # for type checkers only
-RULES["_session"] |= {"recording"} | BESIDE_CONVERSATION | BOOKS
+RULES["_session"] |= {"recording", "_groups"} | BESIDE_CONVERSATION | BOOKS
 # The living example uses what everybody may use; the package root holds the public names.
 RULES["repl"] = {
     *(
@@ -61,6 +63,7 @@ RULES["repl"] = {
 SANS_IO = [
     "wire",
     "events",
+    "_tool_events",
     "codec",
     "_conversation",
     "_closes",

@@ -25,6 +25,7 @@ import attrs
 import trio
 
 from .. import wire
+from .._groups import is_urgent, lone
 from ..errors import ConfigError, McpError, ToolError
 from ._mcp_link import Link, call_tool, list_tools, require_sdk
 from ._mcp_words import declare
@@ -232,15 +233,20 @@ async def open_mcp_tools(
 
     # A nursery wraps whatever leaves it in a group, so the block's exception goes round it.
     leaving: BaseException | None = None
-    async with trio.open_nursery() as nursery:
-        link = Link(server, nursery, connect_timeout=connect_timeout)
-        try:
-            listed, instructions = await link.tools()
-            yield made(listed, link.call, instructions)
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            leaving = error
-        finally:
-            link.close()
+    try:
+        async with trio.open_nursery() as nursery:
+            link = Link(server, nursery, connect_timeout=connect_timeout)
+            try:
+                listed, instructions = await link.tools()
+                yield made(listed, link.call, instructions)
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                leaving = error
+            finally:
+                link.close()
+    except BaseException as error:  # noqa: BLE001 - raised again below, in its order of precedence
+        other = lone(error)
+        if leaving is None or is_urgent(other):
+            leaving = other
     if leaving is not None:
         try:
             raise leaving

@@ -28,7 +28,7 @@ from tools.mcp_driving import (
 
 from gemini_live_trio import SessionConfig, open_session, wire
 from gemini_live_trio.errors import ConfigError, ToolError
-from gemini_live_trio.events import ToolCall
+from gemini_live_trio.events import ToolCallCancellation, ToolFinished, ToolProgress
 from gemini_live_trio.simulator import open_simulator
 from gemini_live_trio.tools import McpHttp, McpStdio, McpTools, open_mcp_tools
 from gemini_live_trio.tools._results import answer
@@ -52,19 +52,67 @@ def _mcp() -> Iterator[None]:
 async def test_a_packaged_server_answers_the_model_over_stdio() -> None:
     need("mcp_server_time")
     with trio.fail_after(PATIENCE):
-        async with open_mcp_tools(TIME) as tools, open_simulator(port=None, pace=0) as simulator:
-            declared = wire.Tool(function_declarations=[tool.declaration for tool in tools])
-            config = SessionConfig(model="gemini-3.8-live", tools=[declared])
-            async with open_session(config, connector=simulator.connector) as session:
-                await session.send_text("call get_current_time with timezone=Asia/Tokyo")
-                call = await until(session, ToolCall)
-                told = answer(await run(tools, call.name, call.args))
-                assert not told.failed
-                response = wire.FunctionResponse(id=call.id, name=call.name, response=told.response)
-                await session.send_tool_response([response])
-                said = words(await turn(session)) + words(await turn(session))
+        async with (
+            open_simulator(port=None, pace=0) as simulator,
+            open_mcp_tools(TIME) as tools,
+            open_session(
+                SessionConfig(model="gemini-3.8-live"),
+                connector=simulator.connector,
+                tools=tools,
+            ) as session,
+        ):
+            await session.send_text("call get_current_time with timezone=Asia/Tokyo")
+            assert not (await until(session, ToolFinished)).failed
+            said = ""
+            while not said:  # the turn of the call may have ended before its answer, or not
+                said = words(await turn(session))
     assert "Asia/Tokyo" in said
     assert "+09:00" in said
+    assert not simulator.legality.violations
+
+
+async def test_a_call_of_a_session_is_followed_and_cancelled_at_the_server(tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    with trio.fail_after(PATIENCE):
+        async with (
+            open_simulator(port=None, pace=0) as simulator,
+            open_mcp_tools(server()) as tools,
+            open_session(
+                SessionConfig(model="gemini-2.5-flash-native-audio-latest"),
+                connector=simulator.connector,
+                tools=tools,
+            ) as session,
+        ):
+            service = await simulator.accept()
+            await session.send_text(f'call wait {{"diary": "{diary}"}}')
+            told = [await until(session, ToolProgress) for _ in range(2)]
+            assert {event.text for event in told} == {"1 of 4: begun", "2"}
+            await service.cancel_calls()
+            await until(session, ToolCallCancellation)
+            await session.send_text("call add with a=1")
+            finished = await until(session, ToolFinished)
+            while finished.name != "add":
+                finished = await until(session, ToolFinished)
+            assert not finished.failed
+    assert diary.read_text() == "cancelled"
+
+
+async def test_leaving_a_session_cancels_its_calls_at_the_server(tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    with trio.fail_after(PATIENCE):
+        async with (
+            open_simulator(port=None, pace=0) as simulator,
+            open_mcp_tools(server()) as tools,
+        ):
+            async with open_session(
+                SessionConfig(model="gemini-3.8-live"), connector=simulator.connector, tools=tools
+            ) as session:
+                await session.send_text(f'call wait {{"diary": "{diary}"}}')
+                await until(session, ToolProgress)
+                started = trio.current_time()
+            assert trio.current_time() - started < 4
+            assert await run(tools, "add", {"a": 1}) == {"result": 2}
+    assert diary.read_text() == "cancelled"
 
 
 async def test_a_packaged_server_tells_the_model_what_was_wrong() -> None:

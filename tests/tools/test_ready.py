@@ -15,11 +15,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import trio
+from support import turn, until, words
 from tools.mcp_driving import PATIENCE, Call, alive, named, run
 from trio.testing import MockClock
 
 from gemini_live_trio import SessionConfig, open_session, wire
 from gemini_live_trio.errors import ConfigError, ToolError
+from gemini_live_trio.events import ToolFinished, ToolProgress
 from gemini_live_trio.simulator import open_simulator
 from gemini_live_trio.tools._results import answer
 from gemini_live_trio.tools._workspace import Root
@@ -150,6 +152,42 @@ async def test_a_timer_can_be_cancelled(autojump_clock: MockClock) -> None:
     with trio.move_on_after(10) as scope:
         await timer.handler({"minutes": 1}, Call())  # type: ignore[misc]
     assert scope.cancelled_caught
+
+
+async def test_a_timer_speaks_up_in_a_conversation(autojump_clock: MockClock) -> None:
+    async with (
+        open_simulator(port=None) as simulator,
+        open_session(
+            SessionConfig(model="gemini-3.8-live"),
+            connector=simulator.connector,
+            tools=ready_tools(),
+        ) as session,
+    ):
+        await session.send_text("call set_timer with minutes=2 and label=tea")
+        first = await turn(session)
+        set_at = trio.current_time()
+        assert [event.text for event in first if isinstance(event, ToolProgress)] == [
+            "set to 2 minutes"
+        ]
+        # Meanwhile the conversation goes on.
+        await session.send_text("Hello!")
+        assert words(await turn(session))
+        assert trio.current_time() - set_at < 60
+        await until(session, ToolFinished)
+        assert trio.current_time() - set_at == pytest.approx(120, abs=10)
+        assert "tea" in words(await turn(session))
+
+
+async def test_a_model_that_waits_for_every_tool_has_no_timer(autojump_clock: MockClock) -> None:
+    config = SessionConfig(model="gemini-3.1-flash-live-preview")
+    async with open_simulator(port=None) as simulator:
+        with pytest.raises(ConfigError, match="set_timer"):
+            async with open_session(config, connector=simulator.connector, tools=ready_tools()):
+                pass
+        tools = ready_tools(timer=False)
+        async with open_session(config, connector=simulator.connector, tools=tools) as session:
+            await session.send_text("call current_time with timezone=UTC")
+            assert not (await until(session, ToolFinished)).failed
 
 
 # --- Listing --------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ __all__ = ["Link", "call_tool", "list_tools", "require_sdk"]
 
 _log: Final = logging.getLogger("gemini_live_trio.mcp")
 
+_NAME: Final = "gemini-live-trio"
 _LEAVING: Final = 2.0
 """Seconds to say goodbye over HTTP. Over stdio the SDK takes up to 2 for each of: letting the
 process end, asking it to, and killing it."""
@@ -56,7 +57,8 @@ _SILENT: Final = 300.0
 """Seconds without a byte of an answer, as the SDK has it; a call has a time-out of its own."""
 _HEAR_OUT: Final = 0.5
 """Seconds for what a process that has ended wrote to stderr before."""
-_LAST_WORDS: Final = 1_000
+_LAST_LINES: Final = 3
+_LONGEST_WORDS: Final = 200
 _LONGEST_TEXT: Final = 1_000
 _LONGEST_NAME: Final = 60
 _MOST_PAGES: Final = 100
@@ -226,9 +228,7 @@ class Link:
             _open_http(server, self._note_refusal)
             if server.kind == "http"
             else _open_stdio(server, words),
-            client_info=Implementation(
-                name="gemini-live-trio", version=importlib.metadata.version("gemini-live-trio")
-            ),
+            client_info=Implementation(name=_NAME, version=_version()),
             cache=None,
         )
 
@@ -277,6 +277,13 @@ class Link:
             return f"can't be {verb}: {error or type(error).__name__}."
         # What it said instead may be long; the cause has it.
         return f"doesn't speak MCP as it should ({type(error).__name__})."
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version(_NAME)
+    except importlib.metadata.PackageNotFoundError:  # packed into one file, or not installed
+        return "unknown"
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -348,8 +355,8 @@ class _Stderr:
 
     def last(self) -> str:
         """A sentence with the last words, or nothing."""
-        said = " ".join(self._end.split())
-        return f" Its last words: {said[-_LAST_WORDS:]}" if said else ""
+        lines = [line.strip()[:_LONGEST_WORDS] for line in self._end.splitlines() if line.strip()]
+        return f" Its last words: {' / '.join(lines[-_LAST_LINES:])}" if lines else ""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Any]:
@@ -372,7 +379,7 @@ class _Stderr:
         async with stream:
             async for chunk in stream:
                 text = chunk.decode(errors="backslashreplace")
-                self._end = (self._end + text)[-2 * _LAST_WORDS :]
+                self._end = (self._end + text)[-_LAST_LINES * _LONGEST_TEXT :]
                 *lines, line = (line + text).split("\n")
                 lines += [line] if len(line) > _LONGEST_TEXT else []
                 for whole in lines:

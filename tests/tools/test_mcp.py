@@ -356,10 +356,11 @@ async def test_headers_let_in() -> None:
 
 async def test_a_ready_session_of_the_sdk_is_used_and_left_open() -> None:
     import mcp
+    from mcp.client.stdio import stdio_client
 
     script = server()
     parameters = mcp.StdioServerParameters(command=script.command, args=list(script.args))
-    async with mcp.Client(parameters) as client:
+    async with mcp.Client(stdio_client(parameters)) as client:
         for ready in (client, client.session):
             async with open_mcp_tools(ready, only=["add", "fail"]) as tools:
                 assert tools.instructions == "Ask twice."

@@ -59,11 +59,18 @@ def as_wire_tool(tool: wire.Tool | wire.FunctionDeclaration | BuiltinTool) -> wi
         held[name] = tool
     elif name := _LISTS.get(type(tool)):
         held[name] = [tool]
-    else:
-        hint = f": write {tool.__name__}()" if isinstance(tool, type) else ""
-        kind = tool.__name__ if isinstance(tool, type) else type(tool).__name__
-        raise ConfigError(
-            "tools takes tools of the service's, such as GoogleSearch(), and wire.Tool, with no "
-            f"{kind} in it{hint}."
-        )
-    return wire.Tool(**held)
+    if held:
+        return wire.Tool(**held)
+    raise ConfigError(
+        "tools takes tools of the service's, such as GoogleSearch(), and wire.Tool, with no "
+        f"{_described(tool)}."
+    )
+
+
+def _described(given: object) -> str:
+    if isinstance(given, type):
+        return f"{given.__name__} in it: write {given.__name__}()"
+    kind = f"{type(given).__name__} in it"
+    if callable(given) or hasattr(given, "declaration"):
+        return f"{kind}: functions that this program runs go to open_session(tools=[...])"
+    return kind

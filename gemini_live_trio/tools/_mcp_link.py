@@ -159,8 +159,8 @@ class Link:
                 return await list_tools(held.client.session), held.client.instructions or ""
         except trio.TooSlowError:
             raise self._error(self._silent()) from None
-        except Exception as error:
-            raise self._error(self._explain(error)) from error
+        except Exception as error:  # noqa: BLE001 - the SDK has many kinds
+            raise self._error(self._explain(error)) from self._clean(error)
 
     async def call(self, name: str, args: Mapping[str, JsonValue], context: ToolContext) -> object:
         """Call a tool.
@@ -176,12 +176,12 @@ class Link:
             raise ToolError(self._redactor.text(str(error))) from error.__cause__
         except McpError as error:
             raise ToolError(str(error)) from error
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the SDK has many kinds
             if held is None or not (held.over.is_set() or self._ended(error)):
-                raise ToolError(self._explain(error)) from error
+                raise ToolError(self._explain(error)) from self._clean(error)
             held.over.set()
             text = f"{self._label} has ended; the next call opens it again."
-            raise ToolError(self._redactor.text(text)) from error
+            raise ToolError(self._redactor.text(text)) from self._clean(error)
 
     async def _open(self) -> _Held:
         async with self._lock:
@@ -214,7 +214,7 @@ class Link:
             failure = cause
         if held is None:
             text = self._silent() if failure is None else self._explain(failure)
-            raise self._error(text + words.last()) from failure
+            raise self._error(text + words.last()) from self._clean(failure)
         held.over.set()
         if failure is not None:
             _log.warning("%s", self._explain(failure))
@@ -239,7 +239,8 @@ class Link:
             self._label = f"The MCP server {name[:_LONGEST_NAME]}"
 
     async def _note_refusal(self, response: httpx2.Response) -> None:
-        self._refused = response.status_code if response.is_error else None
+        if response.request.method == "POST":  # the others are the SDK's own affair
+            self._refused = response.status_code if response.is_error else None
 
     def _ended(self, error: Exception) -> bool:
         """Whether there will be no other answer over this connection."""
@@ -250,6 +251,11 @@ class Link:
 
     def _error(self, text: str) -> McpError:
         return McpError(self._redactor.text(text), server=self._label)
+
+    def _clean(self, error: Exception | None) -> Exception | None:
+        """Give a cause to chain, unless it quotes a secret, which a traceback would show."""
+        quoted = error is not None and self._redactor.text(str(error)) != str(error)
+        return None if quoted else error
 
     def _silent(self) -> str:
         return f"{self._label} didn't answer within {self._connect_timeout:g} s."

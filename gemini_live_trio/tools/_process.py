@@ -103,8 +103,9 @@ async def run_process(
         _kill(process)
         with trio.move_on_after(_REAP, shield=True):
             await process.wait()
-        for stream in (process.stdout, process.stderr):
-            await trio.aclose_forcefully(stream)
+        with trio.move_on_after(_REAP, shield=True):
+            await process.stdout.aclose()
+            await process.stderr.aclose()
     return Finished(
         **_end(process.returncode if in_time else None, seconds),
         stdout=stdout.text(),

@@ -286,5 +286,5 @@ def _told(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise ToolError(f"{path} can't be read: {error.strerror or error}.") from error
-    except UnicodeError as error:  # half of a surrogate pair
+    except UnicodeEncodeError as error:  # half of a surrogate pair
         raise ToolError("That is no path.") from error

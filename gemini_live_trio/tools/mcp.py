@@ -19,7 +19,7 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TextIO, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 import trio
@@ -138,6 +138,7 @@ class McpHttp:
         """What must not stand in any text."""
         parts = urlsplit(self.url)
         words = [word for value in self.headers.values() for word in (value, *value.split()[1:])]
+        words += [value for _, value in parse_qsl(parts.query)]
         return [text for text in (*words, parts.password, parts.query) if text]
 
 

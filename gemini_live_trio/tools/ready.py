@@ -221,17 +221,17 @@ def _read_lines(
     try:
         while line := reader.readline(_LONGEST_LINE):
             number += 1
-            whole = line.endswith("\n")
-            kept = line
+            kept, whole, longer = line, line.endswith("\n"), False
             while not whole and (rest := reader.readline(_LONGEST_LINE)):
                 whole = rest.endswith("\n")
-                kept = f"{line}…\n"
+                longer = longer or rest != "\n"
+                kept = f"{line}…\n" if longer else f"{line}\n"
                 _check_far(file, path)
             if number >= start:
                 if len(lines) == count or length + len(kept) > _MOST_TEXT:
                     more = True
                     break
-                cut = cut or kept is not line
+                cut = cut or longer
                 lines.append(kept)
                 length += len(kept)
             _check_far(file, path)

@@ -54,12 +54,13 @@ def listed(cursor: str | None) -> dict[str, Any]:
     return {"tools": [TOOL]}
 
 
-def answer_call(number: object) -> None:
+def answer_call(number: object, token: object) -> None:
     if HOW == "dies-in-call":
         sys.stderr.write("Boom: the end is near\n")
         sys.stderr.flush()
         os._exit(7)
     if HOW == "hangs-in-call":
+        say({"method": "notifications/progress", "params": {"progressToken": token, "progress": 1}})
         return
     if HOW == "garbage-in-call":
         sys.stdout.write('{"jsonrpc": "2.0", "id": \n\x00\x01 not JSON at all\n[]\n42\n\n')
@@ -126,7 +127,7 @@ def main() -> None:
             case "tools/list":
                 say({"id": number, "result": listed((message.get("params") or {}).get("cursor"))})
             case "tools/call":
-                answer_call(number)
+                answer_call(number, message["params"].get("_meta", {}).get("progressToken"))
             case "server/discover":
                 say({"id": number, "error": {"code": -32601, "message": "Method not found"}})
     while HOW == "stubborn":

@@ -28,6 +28,7 @@ from gemini_live_trio.tools.builtin import (
     UrlContext,
     as_wire_tool,
 )
+from gemini_live_trio.tools.ready import current_time
 
 
 def test_tools_stand_in_a_configuration_as_they_are() -> None:
@@ -106,6 +107,8 @@ def test_every_tool_that_the_protocol_has_can_be_given() -> None:
         ({"google_search": {}}, "with no dict in it"),
         (wire.Schema(), "with no Schema in it"),
         (None, "with no NoneType in it"),
+        (current_time, "with no FunctionTool in it: functions that this program runs go to"),
+        (print, "functions that this program runs go to open_session(tools=[...])"),
     ],
 )
 def test_what_is_no_tool_is_refused_before_anything_is_sent(wrong: Any, says: str) -> None:

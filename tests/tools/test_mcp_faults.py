@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import sys
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -246,6 +247,15 @@ async def test_an_answer_that_is_none_is_an_error_of_the_call(how: str, says: st
             await run(tools, "go")
 
 
+async def test_an_error_that_quotes_a_secret_is_told_without_it() -> None:
+    hidden = attrs.evolve(broken("protocol-error"), env={"KEY": "sesame-street"})
+    async with open_mcp_tools(hidden) as tools:
+        with pytest.raises(ToolError, match=r"no such thing as \[redacted\]") as caught:
+            await run(tools, "go")
+    told = "".join(traceback.format_exception(caught.value))
+    assert "sesame-street" not in told
+
+
 @pytest.mark.parametrize("how", ["garbage-in-call", "answers-others", "floods"])
 async def test_noise_around_an_answer_does_no_harm(
     how: str, capfd: pytest.CaptureFixture[str]
@@ -263,8 +273,8 @@ async def test_an_empty_answer_is_no_error() -> None:
 async def test_a_call_that_hangs_is_cancelled_at_the_server_too(tmp_path: Path) -> None:
     diary = tmp_path / "diary"
     async with open_mcp_tools(broken("hangs-in-call", diary)) as tools:
-        with trio.move_on_after(0.2) as scope:
-            await run(tools, "go")
+        with trio.move_on_after(PATIENCE) as scope:
+            await run(tools, "go", call=CancelsWhenHeard(scope=scope))
         assert scope.cancelled_caught
     said = messages(diary)
     call = next(message for message in said if message["method"] == "tools/call")
@@ -276,10 +286,19 @@ async def test_a_call_is_cancelled_at_the_server_when_the_whole_block_is(tmp_pat
     diary = tmp_path / "diary"
     with trio.move_on_after(PATIENCE) as scope:
         async with open_mcp_tools(broken("hangs-in-call", diary)) as tools:
-            scope.deadline = trio.current_time() + 0.2
-            await run(tools, "go")
+            await run(tools, "go", call=CancelsWhenHeard(scope=scope))
     assert scope.cancelled_caught
     assert messages(diary)[-1]["method"] == "notifications/cancelled"
+
+
+@attrs.define
+class CancelsWhenHeard(Call):
+    """Cancels the call once the server has it."""
+
+    scope: trio.CancelScope = attrs.field(kw_only=True)
+
+    def progress(self, text: str, /) -> None:
+        self.scope.cancel()
 
 
 async def test_a_process_that_does_not_want_to_end_is_killed(tmp_path: Path) -> None:

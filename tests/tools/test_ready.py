@@ -329,6 +329,8 @@ async def test_an_answer_never_is_longer_than_it_may_be(place: Path) -> None:
     assert len(told["text"]) < 5_000
     assert "cut" in told["note"]
     assert told["text"].endswith("…\nyyyyyyyyyy\n")
+    (place / "just").write_text("z" * 4_000 + "\n" + "z" * 4_000)
+    assert (await read(place, "just"))["text"] == "z" * 4_000 + "\n" + "z" * 4_000
     (place / "many").write_text("ä" * 3_999 + "\n" + ("ä" * 999 + "\n") * 1_000)
     told = await read(place, "many", line_count=2000)
     assert len(told["text"]) <= 64_000

@@ -407,6 +407,69 @@ async def test_an_http_server_that_went_away_and_came_back_is_dialled_again(
         assert trio.current_time() - started < 4
 
 
+@asynccontextmanager
+async def sessions_without_end() -> AsyncIterator[tuple[str, list[str]]]:
+    """An HTTP server of the older kind, which has sessions, and answers no GET and no DELETE."""
+    heard: list[str] = []
+
+    async def serve(stream: trio.SocketStream) -> None:
+        said = b""
+        async with stream:
+            async for data in stream:
+                said += data
+                head, _, body = said.partition(b"\r\n\r\n")
+                length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+                if length is None:
+                    heard.append(head.split()[0].decode())
+                if length is None or len(body) < int(length[1]):
+                    continue
+                message, said = json.loads(body), b""
+                heard.append(message["method"])
+                await stream.send_all(answer(message))
+
+    def answer(message: dict[str, Any]) -> bytes:
+        if "id" not in message:
+            return response("202 Accepted", "").replace(b"connection: close\r\n", b"")
+        told: dict[str, Any] = {"error": {"code": -32601, "message": "What?"}}
+        if message["method"] == "initialize":
+            version = message["params"]["protocolVersion"]
+            about = {"serverInfo": {"name": "old", "version": "1"}, "capabilities": {"tools": {}}}
+            told = {"result": {"protocolVersion": version, **about}}
+        elif message["method"] == "tools/list":
+            told = {"result": {"tools": [{"name": "go", "inputSchema": {"type": "object"}}]}}
+        elif message["method"] == "tools/call":
+            told = {"error": {"code": -32000, "message": "Session not found"}}
+        body = json.dumps({"jsonrpc": "2.0", "id": message["id"], **told})
+        said = response("200 OK\r\nmcp-session-id: 1", body, "application/json")
+        return said.replace(b"connection: close\r\n", b"")
+
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+        yield f"http://127.0.0.1:{listener.socket.getsockname()[1]}/mcp", heard
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_server_that_does_not_say_goodbye_is_left_all_the_same(cancelled: bool) -> None:
+    async with sessions_without_end() as (url, heard):
+        with trio.CancelScope() as scope:
+            async with open_mcp_tools(McpHttp(url)) as tools:
+                assert [tool.name for tool in tools] == ["go"]
+                started = trio.current_time()
+                if cancelled:
+                    scope.cancel()
+        assert trio.current_time() - started < 3
+        assert "DELETE" in heard
+
+
+async def test_a_session_that_a_server_has_forgotten_is_opened_again() -> None:
+    async with sessions_without_end() as (url, heard), open_mcp_tools(McpHttp(url)) as tools:
+        for _ in range(2):
+            with pytest.raises(ToolError, match="old has ended; the next call opens it again"):
+                await run(tools, "go")
+        assert heard.count("initialize") == 2
+
+
 async def kill_once_heard(call: Call, process: trio.Process) -> None:
     await call.heard.wait()
     process.kill()

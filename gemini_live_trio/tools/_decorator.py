@@ -25,7 +25,7 @@ from .. import wire
 from ..errors import ConfigError
 from ._arguments import Arguments
 from ._docstring import read_docstring
-from ._function import FunctionTool, Runner, kind_of
+from ._function import FunctionHandler, FunctionTool, kind_of
 from ._hints import Hints, Unsayable
 from ._openapi import to_wire_schema
 from ._signature import Taken, parameters_of, subject_of
@@ -232,7 +232,7 @@ def make_tool(
         kind = kind_of(subject.function)
     except ConfigError as error:
         raise ConfigError(f"{whose}: {error}") from None
-    runner = Runner(
+    handler = FunctionHandler(
         whose=whose,
         function=subject.function,
         signature=taken.signature,
@@ -253,7 +253,7 @@ def make_tool(
         _check_given(declaration, taken, whose)
     made: dict[str, Any] = {
         "declaration": declaration,
-        "handler": runner,
+        "handler": handler,
         "streams": kind == "stream",
         "function": subject.function,
         "json_schema": arguments.schema,

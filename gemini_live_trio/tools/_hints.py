@@ -10,6 +10,7 @@ import collections
 import collections.abc
 import dataclasses
 import enum
+import inspect
 import math
 import types
 import typing
@@ -264,14 +265,34 @@ class Hints:
         """Let go of the names, which may hold whole frames; classes already read stay known."""
         self._names = {}
 
-    def of(self, thing: Any, whose: str) -> Mapping[str, Any]:
-        """Evaluate the annotations of a function or class.
+    def of_function(self, function: Any, whose: str) -> Mapping[str, Any]:
+        """Evaluate the annotations of a function's parameters.
 
         Raises:
           ConfigError: one can't be evaluated.
         """
+        # What it returns is nobody's concern here, and may be known to type checkers only.
+        given: Mapping[str, Any] = getattr(function, "__annotations__", {})
+        wanted = {name: hint for name, hint in given.items() if name != "return"}
+        known = getattr(inspect.unwrap(function), "__globals__", {})
+        return self._evaluate(
+            types.SimpleNamespace(__annotations__=wanted), known, self._names, whose
+        )
+
+    def _of_class(self, kind: type) -> Mapping[str, Any]:
+        nested = {
+            name: thing
+            for base in reversed(kind.__mro__)
+            for name, thing in vars(base).items()
+            if isinstance(thing, type)
+        }
+        return self._evaluate(kind, None, nested | self._names, kind.__qualname__)
+
+    def _evaluate(
+        self, thing: Any, known: dict[str, Any] | None, local: dict[str, Any], whose: str
+    ) -> Mapping[str, Any]:
         try:
-            return typing.get_type_hints(thing, localns=self._names, include_extras=True)
+            return typing.get_type_hints(thing, known, local, include_extras=True)
         except NameError as error:
             raise ConfigError(
                 f"An annotation of {whose} names {error.name}, which can't be found where it is "
@@ -288,7 +309,7 @@ class Hints:
         return found
 
     def _read_fields(self, kind: type) -> Iterable[Field]:
-        hints = dict(self.of(kind, kind.__qualname__))
+        hints = dict(self._of_class(kind))
         told = read_docstring(kind.__doc__).parameters
         if attrs.has(kind):
             for field in attrs.fields(kind):

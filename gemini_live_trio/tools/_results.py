@@ -233,12 +233,13 @@ class _Writer:
             raise Unwritable("holds bytes; a tool gives media as ToolMedia, and text as text")
         if isinstance(value, tuple) and (as_dict := getattr(value, "_asdict", None)) is not None:
             value = as_dict()
-        if isinstance(value, Mapping):
-            return self._within(value, self._write_mapping)
-        if isinstance(value, Set):
-            value = _in_order(value)
-        if isinstance(value, (Sequence, ValuesView)):
-            return self._within(value, self._write_items)
+        if isinstance(value, (Mapping, Set, Sequence, ValuesView)):
+            if len(value) > self._left:
+                raise _TooLong(self._limit)
+            if isinstance(value, Mapping):
+                return self._within(value, self._write_mapping)
+            items = _in_order(value) if isinstance(value, Set) else value
+            return self._within(items, self._write_items)
         plain = _converter().unstructure(value)
         if plain is value:
             raise Unwritable(f"holds an object of type {type(value).__name__}")

@@ -107,7 +107,7 @@ def parameters_of(
         raise ConfigError(f"{whose}: it has no signature to read: wrap it in a def.") from error
     if subject.binds != "nothing":
         del parameters[:1]
-    annotations = hints.of(subject.source, whose)
+    annotations = hints.of_function(subject.source, whose)
     kept, fields, contexts, others = [], [], [], False
     for parameter in parameters:
         place = f"{whose}, parameter {parameter.name}"

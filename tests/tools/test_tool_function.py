@@ -33,9 +33,23 @@ import trio.testing
 from gemini_live_trio import wire
 from gemini_live_trio.errors import ConfigError, ToolError
 from gemini_live_trio.tools import ArgumentsError, Bounds, Tool, tool
+from gemini_live_trio.tools._function import require_bound
 
 if TYPE_CHECKING:
+    from gemini_live_trio import LiveSession
     from gemini_live_trio.tools import ToolContext
+
+
+@dataclass
+class Outer:
+    class Inner(enum.Enum):
+        A = "a"
+
+    inner: Inner
+
+
+def _outer(value: Outer) -> None: ...
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,6 +83,12 @@ async def test_the_function_can_still_be_called() -> None:
 async def test_the_model_calls_it_by_its_arguments() -> None:
     assert await run(get_weather, {"city": "Paris"}) == "Paris, 3 days"
     assert await run(tool(plain), {"city": "Paris"}) == "PARIS"
+
+
+def test_a_tool_is_a_value() -> None:
+    assert len({get_weather, get_weather, tool(plain)}) == 2
+    slow = attrs.evolve(get_weather, timeout=60.0)
+    assert (slow.timeout, slow.name) == (60.0, "get_weather")
 
 
 def test_it_looks_like_the_function() -> None:
@@ -228,7 +248,11 @@ async def test_class_and_static_methods_are_tools() -> None:
 async def test_a_method_without_its_object_says_so() -> None:
     with pytest.raises(ConfigError, match="take the tool from an instance"):
         Home.light.handler({"room": "hall"}, NOWHERE)
+    with pytest.raises(ConfigError, match="@tool light is a method"):
+        require_bound(Home.light)
     home = Home()
+    for bound in (home.light, Home.rooms, Home.area, get_weather):
+        require_bound(bound)
     assert await Home.light(home, "hall") == "hall"
 
 
@@ -284,6 +308,33 @@ async def test_the_context_is_known_even_if_it_is_imported_for_type_checkers() -
     assert list(give.json_schema["properties"]) == ["number"]
     context = object()
     assert await run(give, {"number": 1}, context) == (context, 1, context)
+
+
+def test_what_it_returns_may_be_known_to_type_checkers_only() -> None:
+    @tool
+    def f(value: int) -> LiveSession:
+        raise NotImplementedError
+
+    assert f.json_schema["required"] == ["value"]
+
+
+def test_names_may_be_text_within_a_type() -> None:
+    @dataclass
+    class Local:
+        x: int
+
+    def f(value: dict[str, list[Local]]) -> None: ...
+
+    f.__annotations__["value"] = dict[str, list["Local"]]  # type: ignore[name-defined]
+    assert tool(f).json_schema["properties"]["value"]["additionalProperties"]["items"][
+        "properties"
+    ] == {"x": {"type": "integer"}}
+
+
+def test_a_class_may_name_what_stands_in_it() -> None:
+    assert tool(_outer).json_schema["properties"]["value"]["properties"] == {
+        "inner": {"enum": ["a"], "type": "string"}
+    }
 
 
 def test_a_name_that_is_nowhere_is_told() -> None:
@@ -709,7 +760,7 @@ def _set(value: set[Place]) -> None: ...
         (_named, "@tool _named, parameter cities: .* take a dict"),
         (
             _any_object,
-            "parameter value: the type Thread can't be said .* or give the whole schema",
+            "parameter value: the type Thread can't be said .* or annotate it Any",
         ),
         (_function, "a function can't come out of JSON"),
         (_in_list, "@tool _in_list, parameter value: the type complex"),

@@ -17,7 +17,7 @@ PARTS = "aec,audio,mcp,otel,proxy,repl,screen,simulator,test,tokens,vertex"
 
 REAL_PARTS = [
     *("google-genai", "opentelemetry-sdk", "pproxy", "pipx", "uv"),
-    *("jsonschema", "annotated-types"),
+    *("jsonschema", "annotated-types", "mcp-server-time>=2026.10"),
 ]
 """What the tests measure ours against, read it with, go through, and are installed by."""
 
@@ -52,7 +52,12 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after ``--`` go to pytest."""
     session.install("-q", "-e", f".[{PARTS}]", *REAL_PARTS)
-    required = {"PROXIES_REQUIRED": "1", "UPDATERS_REQUIRED": "1", "DEVICES_REQUIRED": "1"}
+    required = {
+        "PROXIES_REQUIRED": "1",
+        "UPDATERS_REQUIRED": "1",
+        "DEVICES_REQUIRED": "1",
+        "MCP_REQUIRED": "1",
+    }
     session.run("pytest", "-m", "not foreign", *session.posargs, env=required)
 
 

@@ -13,6 +13,7 @@ import attrs
 
 from . import wire
 from ._auth import Credential, CredentialSource, EphemeralToken, check_pair
+from ._builtin import BuiltinTool, as_wire_tool
 from ._endpoint import Endpoint, GeminiApi
 from ._overlay import laid_over
 from .capabilities import TABLE, CapabilityTable, Finding
@@ -40,8 +41,12 @@ def _modalities(value: Iterable[Modality | str] | None) -> tuple[Modality | str,
     )
 
 
-def _tools(value: Iterable[wire.Tool]) -> tuple[wire.Tool, ...]:
-    return _listed("tools", value, wire.Tool)
+def _tools(
+    value: Iterable[wire.Tool | wire.FunctionDeclaration | BuiltinTool],
+) -> tuple[wire.Tool, ...]:
+    if not isinstance(value, Iterable) or isinstance(value, str | Mapping):
+        raise ConfigError("tools takes a list of wire.Tool, or such as [GoogleSearch()].")
+    return tuple(map(as_wire_tool, value))
 
 
 def _safety(value: Iterable[wire.SafetySetting]) -> tuple[wire.SafetySetting, ...]:
@@ -252,6 +257,8 @@ class SessionConfig:
     """2.5 models only, on Gemini in ``v1alpha``; 3.8 is always proactive."""
 
     tools: Sequence[wire.Tool] = attrs.field(default=(), converter=_tools)
+    """Tools that run at the service, such as ``tools.builtin.GoogleSearch()``; and declarations of
+    functions whose calls the program answers by hand."""
 
     input_audio_transcription: bool | wire.AudioTranscriptionConfig = attrs.field(
         default=True, validator=_a_switch

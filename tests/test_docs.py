@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from rendered import DOCS, RENDERED
+from tools.mcp_driving import need
 
 TESTS = Path(__file__).parent
+NEEDED = {"docs/tools-mcp.md": ("mcp", "mcp_server_time")}
 
 
 @pytest.mark.parametrize(("name", "render"), RENDERED.items())
@@ -26,8 +28,18 @@ def test_every_claim_of_delivery_names_a_test_that_exists() -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/connecting.md", "docs/testing.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "docs/connecting.md",
+        "docs/testing.md",
+        "docs/tools-mcp.md",
+        "docs/tools-ready.md",
+    ],
+)
 def test_the_whole_programs_in_a_document_run(name: str) -> None:
+    need(*NEEDED.get(name, ()))
     text = (DOCS.parent / name).read_text(encoding="utf-8")
     programs = [
         block

@@ -21,12 +21,15 @@ __all__ = [
     "int16_to_float",
     "level",
     "mix_down",
+    "round_to_int16",
 ]
 
 FULL_SCALE = 32_768
 """The int16 value that stands for 1.0; its last step upward, 32,768 itself, doesn't fit."""
 
-LARGEST = np.float32(32_767 / FULL_SCALE)
+SCALE = np.float32(FULL_SCALE)
+LOWEST = np.float32(-1.0)
+HIGHEST = np.float32(32_767 / FULL_SCALE)
 MOST_CHANNELS = 1_024
 
 Sample = TypeVar("Sample", np.int16, np.float32)
@@ -76,11 +79,20 @@ def float_to_int16(samples: NDArray[np.float32], /) -> NDArray[np.int16]:
     Rounded to the nearest, halves to the even one. What is beyond full scale, infinity included,
     becomes full scale, and what isn't a number becomes 0.
     """
-    # A comparison with NaN is false, so that anything odd takes the longer way.
-    if samples.size and not (samples.min() >= -1.0 and samples.max() <= LARGEST):
-        samples = np.nan_to_num(samples.clip(np.float32(-1.0), LARGEST), copy=False)
-    scaled = np.multiply(samples, np.float32(FULL_SCALE))
-    return np.rint(scaled, out=scaled).astype(np.int16)
+    numbers = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
+    rounded = np.empty(samples.shape, np.int16)
+    round_to_int16(numbers, scratch=numbers, out=rounded)
+    return rounded
+
+
+def round_to_int16(
+    numbers: NDArray[np.float32], *, scratch: NDArray[np.float32], out: NDArray[np.int16]
+) -> None:
+    """Fill ``out`` with float32 samples, none of them NaN, and use ``scratch`` on the way."""
+    numbers.clip(LOWEST, HIGHEST, out=scratch)
+    np.multiply(scratch, SCALE, out=scratch)
+    np.rint(scratch, out=scratch)
+    np.copyto(out, scratch, casting="unsafe")
 
 
 def mix_down(samples: NDArray[Sample], /, *, channels: int) -> NDArray[Sample]:

@@ -15,6 +15,8 @@ except ImportError as error:
         'gemini_live_trio.media.pcm needs numpy: pip install "gemini-live-trio[audio]"'
     ) from error
 
+from ._blocks import AudioEncoder as AudioEncoder
+from ._blocks import Chunker as Chunker
 from ._resampling import Backend as Backend
 from ._resampling import Resampler as Resampler
 from ._samples import Level as Level
@@ -24,7 +26,9 @@ from ._samples import level as level
 from ._samples import mix_down as mix_down
 
 __all__ = [
+    "AudioEncoder",
     "Backend",
+    "Chunker",
     "Level",
     "Resampler",
     "float_to_int16",

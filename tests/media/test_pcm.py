@@ -1,291 +1,378 @@
-"""Numbers, resampling and blocks of sound."""
+"""Samples to numbers and back, channels to one, levels, and blocks that lose nothing."""
 
-from __future__ import annotations
-
+import math
+import subprocess
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+import trio
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-np = pytest.importorskip("numpy")
+from gemini_live_trio import codec
+from gemini_live_trio.errors import ConfigError
 
-from gemini_live_trio.errors import ConfigError, MediaError  # noqa: E402
-from gemini_live_trio.media import _speexdsp, pcm  # noqa: E402
+np = pytest.importorskip("numpy", reason="needs the extra audio")
+pytest.importorskip("samplerate", reason="needs the extra audio")
+
 from gemini_live_trio.media.pcm import (  # noqa: E402
     AudioEncoder,
+    Chunker,
     Resampler,
-    level_dbfs,
+    float_to_int16,
+    int16_to_float,
+    level,
     mix_down,
-    peak_dbfs,
-    to_float32,
-    to_int16,
-    to_pcm,
 )
 
-LIVE = ["libspeexdsp", "samplerate"]
+EVERY_INT16 = np.arange(-32_768, 32_768).astype(np.int16)
+CUTS = st.lists(st.integers(0, 700), max_size=12)
+FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True)
 
 
-def tone(hertz: float, rate_hz: int, seconds: float = 1.0, level: float = 0.5) -> Any:
-    steps = np.arange(int(rate_hz * seconds)) * 2 * np.pi * hertz / rate_hz
-    return (level * np.sin(steps)).astype(np.float32)
+def noise(count: int) -> Any:
+    return np.random.default_rng(count).uniform(-0.9, 0.9, count).astype(np.float32)
 
 
-def in_pieces(resampler: Resampler, samples: Any, length: int) -> Any:
-    pieces = [
-        resampler.process(samples[start : start + length])
-        for start in range(0, len(samples), length)
-    ]
-    return np.concatenate([*pieces, resampler.process(samples[:0], last=True)])
+def pieces(data: Any, lengths: Sequence[int]) -> list[Any]:
+    """Cut into pieces of these lengths and a last one."""
+    parts = []
+    for length in lengths:
+        parts.append(data[:length])
+        data = data[length:]
+    return [*parts, data]
 
 
-def strength(samples: Any, hertz: float, rate_hz: int) -> float:
-    """Of one frequency, in dB of full scale."""
-    window = np.blackman(len(samples))
-    waves = np.exp(-2j * np.pi * hertz * np.arange(len(samples)) / rate_hz)
-    return float(20 * np.log10(2 * abs((samples * window * waves).sum()) / window.sum() + 1e-12))
+def encoded(encoder: AudioEncoder, parts: Sequence[Any]) -> list[bytes]:
+    """Encode to the end."""
+    return [block for part in parts for block in encoder.encode(part)] + encoder.flush()
 
 
-@pytest.fixture(params=LIVE)
-def live(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each library that may serve live sound, for a system that has it or lacks the better one."""
-    if request.param == "samplerate":
-        pytest.importorskip("samplerate")
-        monkeypatch.setattr(_speexdsp, "_found", lambda: None)
-    elif _speexdsp._found() is None:
-        pytest.skip("needs libspeexdsp")
-    return str(request.param)
+# --- Numbers --------------------------------------------------------------------------------
 
 
-# --- Numbers ----------------------------------------------------------------------------------
-
-
-@given(st.lists(st.integers(-32_768, 32_767), max_size=50))
-def test_integers_survive_a_journey_through_floats(values: list[int]) -> None:
-    samples = np.array(values, np.int16)
-    assert (to_int16(to_float32(samples)) == samples).all()
-    assert np.frombuffer(to_pcm(samples), "<i2").tolist() == values
-
-
-def test_what_is_beyond_full_scale_or_no_number_is_made_harmless() -> None:
-    samples = np.array([2.0, -2.0, np.inf, -np.inf, np.nan, 0.5], np.float32)
-    assert to_int16(samples).tolist() == [32_767, -32_768, 32_767, -32_768, 0, 16_384]
-
-
-def test_channels_are_mixed_to_their_mean() -> None:
-    assert mix_down(np.array([[100, 200], [-3, 0]], np.int16)).tolist() == [150, -2]
-    both = mix_down(np.array([[32_767, 32_767], [-32_768, -32_768]], np.int16))
-    assert both.tolist() == [32_767, -32_768]  # no overflow on the way
-    assert mix_down(np.array([[0.5, 0.0]], np.float32)).tolist() == [0.25]
-
-
-def test_levels_are_those_of_the_book() -> None:
-    assert level_dbfs(tone(1_000, 16_000, level=1.0)) == pytest.approx(-3.01, abs=0.01)
-    assert peak_dbfs(tone(1_000, 16_000, level=0.5)) == pytest.approx(-6.02, abs=0.01)
-    assert level_dbfs(to_pcm(tone(440, 16_000, level=0.1))) == pytest.approx(-23.01, abs=0.05)
-    assert level_dbfs(b"") == level_dbfs(bytes(100)) == peak_dbfs(bytes(2)) == -120.0
+def test_every_int16_survives_the_way_to_float_and_back() -> None:
+    numbers = int16_to_float(EVERY_INT16)
+    assert numbers.dtype == np.float32
+    assert (numbers.min(), numbers.max()) == (-1.0, 32_767 / 32_768)
+    assert np.array_equal(float_to_int16(numbers), EVERY_INT16)
 
 
 @pytest.mark.parametrize(
-    ("samples", "said"),
+    ("number", "sample"),
     [
-        (np.zeros(4, np.float64), "numpy samples of type float64"),
-        ([1, 2], "not list"),
-        (np.zeros((2, 0), np.int16), "shape"),
-        (np.zeros((1, 1, 1), np.int16), "shape"),
+        (0.0, 0),
+        (-0.0, 0),
+        (0.4 / 32_768, 0),
+        (0.6 / 32_768, 1),
+        (-0.6 / 32_768, -1),
+        # halves to the even one, so that rounding shifts nothing
+        (0.5 / 32_768, 0),
+        (1.5 / 32_768, 2),
+        (-1.5 / 32_768, -2),
+        (1.0, 32_767),
+        (-1.0, -32_768),
+        (1.5, 32_767),
+        (-1.5, -32_768),
+        (3e38, 32_767),
+        (-3e38, -32_768),
+        (math.inf, 32_767),
+        (-math.inf, -32_768),
+        (math.nan, 0),
     ],
 )
-def test_samples_of_another_kind_are_refused(samples: Any, said: str) -> None:
-    with pytest.raises(MediaError, match=said):
-        mix_down(samples)
+def test_floats_are_rounded_and_clipped(number: float, sample: int) -> None:
+    assert float_to_int16(np.array([number], np.float32)).tolist() == [sample]
 
 
-def test_half_a_sample_has_no_level() -> None:
-    with pytest.raises(MediaError, match="even number of bytes, not 3"):
-        level_dbfs(b"abc")
+@given(st.lists(FLOATS))
+def test_no_float_is_too_wild_and_the_caller_keeps_it(numbers: list[float]) -> None:
+    samples = np.array(numbers, np.float32)
+    before = samples.copy()
+    whole = float_to_int16(samples)
+    assert whole.dtype == np.int16
+    assert np.array_equal(samples, before, equal_nan=True)
+    near = np.abs(samples) < 1
+    assert (np.abs(int16_to_float(whole) - samples)[near] <= 1 / 32_768).all()
 
 
-# --- Resampling -------------------------------------------------------------------------------
+def test_shapes_stay() -> None:
+    frames = noise(20).reshape(5, 4)
+    assert float_to_int16(frames).shape == (5, 4)
+    assert int16_to_float(float_to_int16(frames)).shape == (5, 4)
+    assert float_to_int16(frames[:0]).shape == (0, 4)
 
 
-@pytest.mark.parametrize(
-    ("from_hz", "to_hz"), [(48_000, 16_000), (44_100, 16_000), (24_000, 48_000)]
-)
-def test_a_tone_keeps_its_pitch_and_its_level(live: str, from_hz: int, to_hz: int) -> None:
-    resampler = Resampler(from_hz, to_hz)
-    assert resampler.backend == live
-    out = in_pieces(resampler, tone(1_000, from_hz), from_hz // 50)[2_000:-2_000]
-    wanted = strength(tone(1_000, to_hz), 1_000, to_hz)
-    assert strength(out, 1_000, to_hz) == pytest.approx(wanted, abs=0.1)
-    # Everything else together: distortion, noise, and what a click at each edge would be.
-    steps = 2 * np.pi * 1_000 / to_hz * np.arange(len(out))
-    base = np.stack([np.sin(steps), np.cos(steps)], axis=1)
-    rest = out - base @ np.linalg.lstsq(base, out, rcond=None)[0]
-    assert level_dbfs(rest.astype(np.float32)) < -80
+# --- Channels -------------------------------------------------------------------------------
 
 
-def test_what_the_new_rate_cannot_hold_does_not_come_back_as_another_pitch(live: str) -> None:
-    out = in_pieces(Resampler(48_000, 16_000), tone(9_000, 48_000), 960)[1_000:-1_000]
-    assert level_dbfs(out) < -80
+@pytest.mark.parametrize("channels", [1, 2, 3, 6, 1_024])
+def test_channels_that_are_alike_stay_what_they_are(channels: int) -> None:
+    mono = EVERY_INT16[::97]
+    frames = np.repeat(mono[:, None], channels, axis=1)
+    assert np.array_equal(mix_down(frames, channels=channels), mono)
+    assert np.array_equal(mix_down(frames.reshape(-1), channels=channels), mono)
+    numbers = mix_down(int16_to_float(frames), channels=channels)
+    assert numbers.dtype == np.float32
+    assert numbers == pytest.approx(int16_to_float(mono), abs=1e-5)
 
 
-def test_a_higher_rate_has_no_image(live: str) -> None:
-    out = in_pieces(Resampler(24_000, 48_000), tone(9_000, 24_000), 480)[2_000:-2_000]
-    assert strength(out, 15_000, 48_000) < -80
+@given(st.lists(st.tuples(*[st.integers(-32_768, 32_767)] * 2)))
+@example([(32_767, 32_767), (-32_768, -32_768), (32_767, 32_766), (1, 2), (2, 3)])
+def test_two_channels_become_their_exact_mean(frames: list[tuple[int, int]]) -> None:
+    mixed = mix_down(np.array(frames, np.int16).reshape(-1, 2), channels=2)
+    assert mixed.tolist() == [round((left + right) / 2) for left, right in frames]
 
 
-def test_live_blocks_have_always_the_same_length(live: str) -> None:
-    resampler = Resampler(48_000, 16_000)
-    samples = tone(1_000, 48_000)
-    resampler.process(samples[:9_600])  # the first block may be shorter by what is held back
-    lengths = {len(resampler.process(samples[n : n + 960])) for n in range(9_600, 48_000, 960)}
-    assert lengths == {320}
-    assert resampler.delay_seconds < 0.005
+@pytest.mark.parametrize("shape", [(5,), (4, 3), (2, 2, 2), ()])
+def test_shapes_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match="Samples of 2 channels must be an array of shape"):
+        mix_down(np.zeros(shape, np.int16), channels=2)
 
 
-@pytest.mark.parametrize("purpose", ["live", "file"])
-@given(lengths=st.lists(st.integers(1, 2_000), min_size=1, max_size=8))
-def test_however_the_stream_is_cut_the_same_samples_come_out(
-    purpose: Any, lengths: list[int]
+# --- Levels ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["int16", "float32"])
+def test_levels_are_relative_to_full_scale(kind: str) -> None:
+    def measured(samples: Any) -> tuple[float, float]:
+        samples = np.asarray(samples, np.float32)
+        found = level(float_to_int16(samples) if kind == "int16" else samples)
+        return found.rms_db, found.peak_db
+
+    sine = np.sin(2 * np.pi * np.arange(16_000) / 100)
+    assert measured(sine) == pytest.approx((-3.01, 0), abs=0.01)
+    assert measured(sine / 10) == pytest.approx((-23.01, -20), abs=0.01)
+    assert measured([-1.0, -1.0]) == (0, 0)
+    assert measured([0.0, 0.0]) == (-math.inf, -math.inf)
+    assert measured([]) == (-math.inf, -math.inf)
+    assert measured(np.full((10, 2), -0.5)) == pytest.approx((-6.02, -6.02), abs=0.01)
+
+
+# --- Blocks ---------------------------------------------------------------------------------
+
+
+@given(data=st.binary(max_size=4_000), cuts=CUTS, length=st.integers(1, 700))
+def test_bytes_come_out_in_whole_blocks_and_in_order(
+    data: bytes, cuts: list[int], length: int
 ) -> None:
-    samples = tone(700, 48_000, sum(lengths) / 48_000)
-    samples = np.resize(samples, sum(lengths)).astype(np.float32)
-    whole = Resampler(48_000, 16_000, purpose=purpose)
-    once = np.concatenate([whole.process(samples), whole.process(samples[:0], last=True)])
-    cut = Resampler(48_000, 16_000, purpose=purpose)
-    pieces, start = [], 0
-    for length in lengths:
-        pieces.append(cut.process(samples[start : start + length]))
-        start += length
-    pieces.append(cut.process(samples[:0], last=True))
-    again = np.concatenate(pieces)
-    assert len(once) == len(again)
-    assert np.allclose(once, again, atol=1e-6)
+    chunker = Chunker(length)
+    blocks, taken = [], 0
+    for piece in pieces(data, cuts):
+        changing = bytearray(piece)
+        blocks += chunker.feed(changing)
+        changing[:] = bytes(len(changing))  # as a device does with its buffer
+        taken += len(piece)
+        assert {len(block) for block in blocks} <= {length}
+        assert len(blocks) == taken // length
+        assert chunker.held_bytes == taken % length
+    assert b"".join(blocks) + chunker.flush() == data
+    assert (chunker.held_bytes, chunker.flush()) == (0, b"")
 
 
-@pytest.mark.parametrize("purpose", ["live", "file"])
-def test_nothing_is_lost_at_the_end(purpose: Any) -> None:
-    """A click in the very last samples is heard."""
-    samples = np.zeros(4_800, np.float32)
-    samples[-3:] = 0.9
-    resampler = Resampler(48_000, 16_000, purpose=purpose)
-    out = in_pieces(resampler, samples, 960)
-    assert 1_600 <= len(out) <= 1_600 + 2 * round(resampler.delay_seconds * 16_000) + 1
-    assert peak_dbfs(out[-150:]) > -20
+def test_blocks_of_no_length_are_refused() -> None:
+    with pytest.raises(ConfigError, match="block_bytes must be 1 or more, not 0"):
+        Chunker(0)
 
 
-def test_equal_rates_change_nothing() -> None:
-    resampler = Resampler(16_000, 16_000)
-    samples = tone(1_000, 16_000)
-    assert resampler.process(samples) is samples
-    assert (resampler.backend, resampler.delay_seconds) == ("none", 0.0)
+# --- The encoder ----------------------------------------------------------------------------
 
 
-def test_integers_come_back_as_integers(live: str) -> None:
-    out = Resampler(48_000, 16_000).process(to_int16(tone(1_000, 48_000)))
-    assert out.dtype == np.int16
+@given(cuts=CUTS, block_ms=st.sampled_from([1, 20, 21, 100]))
+def test_samples_come_out_as_they_went_in_whatever_form_they_had(
+    cuts: list[int], block_ms: int
+) -> None:
+    samples = float_to_int16(noise(sum(cuts) + 50))
+    for form in (samples, int16_to_float(samples), samples[:, None]):
+        with AudioEncoder(block_ms=block_ms) as encoder:
+            blocks = encoded(encoder, pieces(form, cuts))
+            assert {len(block) for block in blocks[:-1]} <= {32 * block_ms}
+            assert len(blocks[-1]) <= 32 * block_ms
+            assert b"".join(blocks) == samples.astype("<i2").tobytes()
+            assert (encoder.nan_samples, encoder.clipped_samples) == (0, 0)
 
 
-def test_one_sample_that_is_no_number_does_not_spread(live: str) -> None:
-    samples = tone(1_000, 48_000)
-    samples[100] = np.nan
-    out = Resampler(48_000, 16_000).process(samples)
-    assert np.isfinite(out).all()
-    assert level_dbfs(out[2_000:]) == pytest.approx(-9.03, abs=0.1)
+@given(cuts=CUTS, channels=st.sampled_from([1, 2, 3]))
+def test_bytes_may_be_cut_in_the_middle_of_a_sample(cuts: list[int], channels: int) -> None:
+    frames = float_to_int16(noise((sum(cuts) + 50) * channels)).reshape(-1, channels)
+    data = frames.astype("<i2").tobytes()
+    with AudioEncoder(channels=channels) as encoder:
+        whole = encoded(encoder, [frames])
+        assert encoded(encoder, pieces(data, cuts)) == whole
+        assert encoded(encoder, pieces(memoryview(data), cuts)) == whole
+        assert encoded(encoder, pieces(bytearray(data), cuts)) == whole
+        assert encoder.odd_bytes == 0
 
 
-@pytest.mark.parametrize("rate", [0, -1, 999, 10**9, 16_000.0, None])
-def test_absurd_rates_are_refused(rate: Any) -> None:
-    with pytest.raises(ConfigError, match="from_hz must be"):
-        Resampler(rate, 16_000)
-    with pytest.raises(ConfigError, match="to_hz must be"):
-        Resampler(16_000, rate)
+def test_half_a_sample_at_the_very_end_is_counted() -> None:
+    with AudioEncoder(channels=2) as encoder:
+        assert encoder.encode(b"\1\0\1\0\2\0\2") == []
+        assert encoder.flush() == [b"\1\0"]
+        assert encoder.odd_bytes == 3
+        assert encoded(encoder, [b"\5\0\5\0"]) == [b"\5\0"]
+        assert encoder.odd_bytes == 3
 
 
-def test_a_stream_that_is_over_takes_nothing_more() -> None:
-    resampler = Resampler(48_000, 16_000)
-    resampler.process(tone(1_000, 48_000), last=True)
-    with pytest.raises(MediaError, match="is over"):
-        resampler.process(tone(1_000, 48_000))
-    with pytest.raises(MediaError, match="one channel"):
-        Resampler(48_000, 16_000).process(np.zeros((4, 2), np.float32))
+@given(cuts=CUTS, form=st.sampled_from(["int16", "float32", "bytes"]))
+def test_resampled_however_it_is_cut_the_same_blocks_come_out(cuts: list[int], form: str) -> None:
+    count = (sum(cuts) + 1_000) // 2 * 2
+    data = noise(count) if form == "float32" else float_to_int16(noise(count))
+    cuts = [length // 2 * 2 for length in cuts]
+    if form == "bytes":
+        data = data.astype("<i2").tobytes()
+    with AudioEncoder(from_hz=48_000, channels=2) as encoder:
+        whole = encoded(encoder, [data])
+        assert encoded(encoder, pieces(data, cuts)) == whole
+        expected = -(-count // 2 // 3) + round(encoder.delay_seconds * 16_000)
+        assert sum(map(len, whole)) / 2 == pytest.approx(expected, abs=1)
 
 
-def test_without_any_library_the_way_to_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_speexdsp, "_found", lambda: None)
-    monkeypatch.setitem(__import__("sys").modules, "samplerate", None)
-    with pytest.raises(ImportError, match=r'pip install "gemini-live-trio\[audio\]"'):
-        Resampler(48_000, 16_000)
-    assert Resampler(16_000, 16_000).backend == "none"
-    assert pcm.RATES_HZ.start == 1_000
+def test_a_device_block_of_20_ms_gives_one_block_from_the_first_on() -> None:
+    with AudioEncoder(from_hz=48_000, channels=2) as encoder:
+        assert encoder.block_samples == 320
+        for _ in range(10):
+            (block,) = encoder.encode(noise(1_920).reshape(960, 2))
+            assert len(block) == 640
 
 
-# --- Blocks -----------------------------------------------------------------------------------
+def test_it_resamples_as_the_resampler_does() -> None:
+    samples = noise(44_100)
+    with AudioEncoder(from_hz=44_100) as encoder, Resampler(44_100, 16_000) as resampler:
+        expected = float_to_int16(resampler.process(samples, last=True))
+        assert b"".join(encoded(encoder, [samples])) == expected.astype("<i2").tobytes()
 
 
-@given(lengths=st.lists(st.integers(0, 1_000), max_size=12))
-def test_an_encoder_loses_no_sample_however_they_come(lengths: list[int]) -> None:
-    total = sum(lengths)
-    samples = (np.arange(total) % 30_000).astype(np.int16)
-    encoder = AudioEncoder()
-    blocks: list[bytes] = []
-    start = 0
-    for length in lengths:
-        blocks += encoder.feed(samples[start : start + length])
-        start += length
-    assert {len(block) for block in blocks} <= {640}
-    assert encoder.held_seconds == (total % 320) / 16_000
-    assert b"".join([*blocks, encoder.flush()]) == samples.astype("<i2").tobytes()
+@pytest.mark.parametrize("from_hz", [16_000, 48_000])
+def test_what_is_no_sound_is_mended_and_counted(from_hz: int) -> None:
+    samples = noise(9_600)
+    samples[[10, 20, 30]] = np.nan
+    samples[[40, 50]] = np.inf, -np.inf
+    samples[[60, 70]] = 1.5, -3e38
+    samples[[80, 90]] = 1.0, -1.0  # the very edge is no fault
+    given_ = samples.copy()
+    with AudioEncoder(from_hz=from_hz) as encoder:
+        blocks = encoded(encoder, [samples])
+        assert (encoder.nan_samples, encoder.clipped_samples) == (3, 4)
+    assert np.array_equal(samples, given_, equal_nan=True)
+    if from_hz == 16_000:
+        made = np.frombuffer(b"".join(blocks), "<i2")
+        assert made[[10, 40, 50, 60, 70, 80, 90]].tolist() == [
+            *(0, 32_767, -32_768, 32_767, -32_768, 32_767, -32_768)
+        ]
 
 
-@pytest.mark.parametrize("length", [128, 256, 441, 480, 512, 1_024])
-@pytest.mark.parametrize("from_hz", [44_100, 48_000])
-def test_device_buffers_of_any_length_lose_nothing(from_hz: int, length: int) -> None:
-    encoder = AudioEncoder(from_hz=from_hz, channels=2)
-    stereo = np.stack([tone(440, from_hz)] * 2, axis=1)
-    blocks = [
-        block
-        for start in range(0, len(stereo), length)
-        for block in encoder.feed(stereo[start : start + length])
-    ]
-    pcm_bytes = b"".join([*blocks, encoder.flush()])
-    assert len(pcm_bytes) / 2 == pytest.approx(16_000, abs=100)
-    heard = to_float32(np.frombuffer(pcm_bytes, "<i2").astype(np.int16))
-    assert strength(heard[500:-500], 440, 16_000) == pytest.approx(-6.02, abs=0.2)
+def test_one_bad_channel_does_not_silence_the_other() -> None:
+    frames = noise(640).reshape(320, 2)
+    frames[:, 0] = np.nan
+    with AudioEncoder(channels=2) as encoder:
+        (block,) = encoder.encode(frames)
+        assert encoder.nan_samples == 320
+    assert np.frombuffer(block, "<i2").tolist() == float_to_int16(frames[:, 1] / 2).tolist()
 
 
-def test_an_encoder_counts_what_it_had_to_mend() -> None:
-    encoder = AudioEncoder(block_ms=1)
-    blocks = list(encoder.feed(np.array([np.nan, np.inf, 3.0, 0.0] * 4, np.float32)))
-    assert (encoder.not_numbers, encoder.clipped) == (8, 4)
-    assert np.frombuffer(blocks[0], "<i2").tolist() == [0, 32_767, 32_767, 0] * 4
+@given(st.lists(st.lists(FLOATS, max_size=50), max_size=5), st.sampled_from([16_000, 48_000]))
+def test_no_microphone_is_too_wild(parts: list[list[float]], from_hz: int) -> None:
+    arrays = [np.array(part, np.float32) for part in parts]
+    with AudioEncoder(from_hz=from_hz) as encoder:
+        blocks = encoded(encoder, arrays)
+        wrong = sum(math.isnan(number) for part in parts for number in part)
+        beyond = sum(abs(number) > 1 for part in parts for number in part)
+        assert (encoder.nan_samples, encoder.clipped_samples) == (wrong, beyond)
+        if from_hz == 16_000:
+            assert sum(map(len, blocks)) == 2 * sum(map(len, parts))
 
 
-def test_interleaved_bytes_and_numbers_are_the_same() -> None:
-    samples = np.arange(640, dtype=np.int16)
-    one, other = AudioEncoder(channels=2), AudioEncoder(channels=2)
-    assert list(one.feed(samples)) == list(other.feed_pcm(samples.tobytes()))
+def test_its_working_memory_is_used_again() -> None:
+    with AudioEncoder() as encoder:
+        encoder.encode(noise(1_600))
+        scratch, rounded = encoder._scratch, encoder._rounded
+        for count in (1_600, 7, 0, 1_599):
+            encoder.encode(noise(count))
+            assert encoder._scratch is scratch
+            assert encoder._rounded is rounded
+
+
+def test_its_blocks_are_what_the_codec_takes() -> None:
+    with AudioEncoder() as encoder:
+        (block,) = encoder.encode(noise(320))
+    (part,) = [codec.decode_client(codec.encode_audio(block).encode())]
+    assert part.realtime_input is not None
+    assert part.realtime_input.audio is not None
+    assert part.realtime_input.audio.data == block
+
+
+def test_blocks_already_given_do_not_change() -> None:
+    with AudioEncoder() as encoder:
+        (first,) = encoder.encode(noise(320))
+        copy = bytes(bytearray(first))
+        encoder.encode(noise(640))
+        assert first == copy
+
+
+def test_a_rate_that_20_ms_do_not_divide_has_shorter_blocks() -> None:
+    with AudioEncoder(11_025) as encoder:
+        assert encoder.block_samples == 220
+        assert len(encoder.encode(noise(1_000))[0]) == 440
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"channels": 0}, "channels must be 1 to 64, not 0"),
-        ({"block_ms": 0}, "block_ms must be 1 to 1,000, not 0"),
-        ({"from_hz": 5}, "from_hz must be"),
+        ({"rate_hz": 0}, "rate_hz must be"),
+        ({"rate_hz": 10**9}, "rate_hz must be"),
+        ({"from_hz": -48_000}, "from_hz must be"),
+        ({"from_hz": 48_000.5}, "from_hz must be"),
+        ({"block_ms": 0}, "block_ms must be"),
+        ({"block_ms": 10_001}, "block_ms must be"),
+        ({"block_ms": math.nan}, "block_ms must be"),
+        ({"channels": 0}, "channels must be"),
     ],
 )
-def test_an_encoder_that_cannot_be_is_refused(options: dict[str, int], said: str) -> None:
+def test_absurd_settings_are_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         AudioEncoder(**options)
 
 
-def test_what_an_encoder_cannot_take_is_refused_and_harms_nothing() -> None:
-    encoder = AudioEncoder(channels=2)
-    with pytest.raises(MediaError, match="3 bytes aren't whole frames"):
-        encoder.feed_pcm(b"abc")
-    with pytest.raises(MediaError, match="3 samples aren't whole frames"):
-        encoder.feed(np.zeros(3, np.int16))
-    with pytest.raises(MediaError, match="have 3 channels; this encoder was made for 2"):
-        encoder.feed(np.zeros((4, 3), np.int16))
-    assert len(list(encoder.feed(np.zeros((320, 2), np.int16)))) == 1
+def test_a_refused_piece_changes_nothing() -> None:
+    with AudioEncoder(channels=2) as encoder:
+        for wrong in (np.zeros(4), np.zeros(3, np.int16), np.zeros((4, 1), np.float32)):
+            with pytest.raises(ConfigError):
+                encoder.encode(wrong)
+        assert encoder.flush() == []
+
+
+def test_a_closed_one_says_so() -> None:
+    with AudioEncoder() as encoder:
+        pass
+    with pytest.raises(trio.ClosedResourceError):
+        encoder.encode(noise(10))
+    with pytest.raises(trio.ClosedResourceError):
+        encoder.flush()
+
+
+# --- Imports --------------------------------------------------------------------------------
+
+
+def test_numpy_comes_only_with_this_module() -> None:
+    code = (
+        "import sys, gemini_live_trio.media; assert 'numpy' not in sys.modules;"
+        "import gemini_live_trio.media.pcm; assert 'numpy' in sys.modules;"
+        "print(*{'samplerate', 'soxr', 'soundfile', 'PIL', 'sounddevice'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""
+
+
+def test_without_numpy_one_line_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['numpy'] = None;"
+        "from gemini_live_trio.errors import MissingDependency\n"
+        "try: import gemini_live_trio.media.pcm\n"
+        "except MissingDependency as error: print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == (
+        'gemini_live_trio.media.pcm needs numpy: pip install "gemini-live-trio[audio]"\n'
+    )

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from ._rates import check_rate
+from ._limits import check_channels, check_rate
 from ._resampling import Backend, Resampler
-from ._samples import check_channels, check_samples, round_to_int16
+from ._samples import check_samples, round_to_int16, within_scale
 
 __all__ = ["AudioEncoder", "Chunker"]
 
@@ -202,21 +202,14 @@ class AudioEncoder:
     def _encode(self, samples: NDArray[Any], *, last: bool) -> list[bytes]:
         check_samples(samples, channels=self.channels)
         if samples.dtype == np.float32:
-            samples = self._within_scale(samples)
+            samples, nan, beyond = within_scale(samples)
+            self.nan_samples += nan
+            self.clipped_samples += beyond
         samples = self._resampler.process(samples, last=last)
         if samples.dtype == np.float32:
             samples = self._round(samples)
         # As bytes, whatever this machine's byte order.
         return self._chunker.feed(samples.astype("<i2", copy=False).view(np.uint8).data)
-
-    def _within_scale(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        # A comparison with NaN is false, so NaN takes the longer way as well.
-        if not samples.size or (samples.min() >= -1.0 and samples.max() <= 1.0):
-            return samples
-        self.nan_samples += int(np.count_nonzero(np.isnan(samples)))
-        self.clipped_samples += int(np.count_nonzero(np.abs(samples) > 1.0))
-        clipped: NDArray[np.float32] = np.nan_to_num(samples.clip(-1.0, 1.0), copy=False)
-        return clipped
 
     def _round(self, samples: NDArray[np.float32]) -> NDArray[np.int16]:
         count = len(samples)

@@ -25,8 +25,8 @@ import trio
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, MediaError, MissingDependency
-from ._rates import check_rate
-from ._samples import Sample, check_channels, float_to_int16, int16_to_float, mix_down
+from ._limits import check_channels, check_rate
+from ._samples import Sample, float_to_int16, int16_to_float, mix_down
 from ._speexdsp import load_speexdsp
 
 __all__ = ["Backend", "Resampler"]

@@ -10,18 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
+from ._limits import check_channels
 
 __all__ = [
     "FULL_SCALE",
     "Level",
     "Sample",
-    "check_channels",
     "check_samples",
     "float_to_int16",
     "int16_to_float",
     "level",
     "mix_down",
     "round_to_int16",
+    "within_scale",
 ]
 
 FULL_SCALE = 32_768
@@ -30,19 +31,8 @@ FULL_SCALE = 32_768
 SCALE = np.float32(FULL_SCALE)
 LOWEST = np.float32(-1.0)
 HIGHEST = np.float32(32_767 / FULL_SCALE)
-MOST_CHANNELS = 1_024
 
 Sample = TypeVar("Sample", np.int16, np.float32)
-
-
-def check_channels(channels: int) -> None:
-    """Refuse a number of channels that no device has.
-
-    Raises:
-      ConfigError: It isn't a whole number from 1 to 1,024.
-    """
-    if type(channels) is not int or not 1 <= channels <= MOST_CHANNELS:
-        raise ConfigError(f"channels must be 1 to {MOST_CHANNELS:,}, not {channels!r}.")
 
 
 def check_samples(samples: NDArray[Any], *, channels: int) -> None:
@@ -115,6 +105,21 @@ def mix_down(samples: NDArray[Sample], /, *, channels: int) -> NDArray[Sample]:
     if frames.dtype == np.int16:
         np.rint(mean, out=mean)
     return mean.astype(frames.dtype, copy=False)
+
+
+def within_scale(
+    samples: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], int, int]:
+    """Return samples in [-1.0, 1.0], how many weren't numbers, and how many were beyond that.
+
+    Where nothing is wrong, they are the same array, else NaN has become 0.
+    """
+    # A comparison with NaN is false, so NaN takes the longer way as well.
+    if not samples.size or (samples.min() >= -1.0 and samples.max() <= 1.0):
+        return samples, 0, 0
+    nan = int(np.count_nonzero(np.isnan(samples)))
+    beyond = int(np.count_nonzero(np.abs(samples) > 1.0))
+    return np.nan_to_num(samples.clip(-1.0, 1.0), copy=False), nan, beyond
 
 
 @attrs.frozen

@@ -1,6 +1,6 @@
 """Sound and pictures in files: any of them as what a session takes, and what it says as a WAV.
 
-Nothing here knows of sessions. Reading sound needs the extra ``audio``, reading pictures ``screen``;
+Nothing here knows of sessions. Reading sound needs the extra ``audio``, pictures need ``screen``;
 they are imported when a file is opened. Writing needs nothing. Samples as arrays are in ``pcm``.
 """
 

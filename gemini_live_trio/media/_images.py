@@ -13,7 +13,7 @@ import io
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import attrs
 import trio
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture", "load_image"]
 
-KINDS: Final = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
+KINDS: Final[tuple[str, ...]] = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
 MOST_PIXELS: Final = 80_000_000
 """Decoded, they take 320 MB at most; Pillow begins to warn a little above."""
 MOST_FILE_BYTES: Final = 256 << 20
@@ -125,7 +125,7 @@ def _load(
             raise MediaError(
                 f"{name} has far more than {MOST_PIXELS:,} pixels, which is too many."
             ) from None
-        except Exception as error:  # noqa: BLE001 - damaged headers raise all there is
+        except Exception as error:  # damaged headers raise all there is
             raise MediaError(
                 f"{name} is not a picture that can be read; JPEG, PNG, GIF, WebP, AVIF, BMP and "
                 "TIFF can be."
@@ -140,8 +140,8 @@ def _load(
             image.draft(None, (max_side, max_side))
             image.load()
             picture = _flat(_turned(image))
-        except Exception as error:  # noqa: BLE001 - damaged pixels raise all there is
-            raise MediaError(f"{name} is damaged or cut off ({error}).") from error
+        except Exception as error:  # and so do damaged pixels
+            raise MediaError(f"{name} is damaged or cut off ({_reason(error)}).") from error
     picture.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     return _encoded(picture, quality, max_bytes)
 
@@ -164,7 +164,7 @@ def _flat(image: Image.Image) -> Image.Image:
         image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
     elif image.mode in ("I", "F"):
         # Measurements, on a scale that nobody knows.
-        low, high = image.getextrema()
+        low, high = cast("tuple[float, float]", image.getextrema())
         scale = 255 / ((high - low) or 1)
         image = image.point(lambda value: value * scale - low * scale).convert("L")
     if not image.has_transparency_data:
@@ -178,14 +178,25 @@ def _flat(image: Image.Image) -> Image.Image:
 def _encoded(picture: Image.Image, quality: int, max_bytes: int) -> Picture:
     from PIL import Image
 
-    qualities = [quality, *(lower for lower in LOWER_QUALITIES if lower < quality)]
-    while True:
-        for trial in qualities:
-            jpeg = io.BytesIO()
-            picture.save(jpeg, "JPEG", quality=trial)
-            if jpeg.tell() <= max_bytes:
-                return Picture(jpeg.getvalue(), "image/jpeg", *picture.size)
-        # Somewhat smaller than the bytes ask for, since small pictures have more of them a pixel.
-        smaller = 0.9 * (max_bytes / jpeg.tell()) ** 0.5
-        side = max(1, int(max(picture.size) * smaller))
+    jpeg = _jpeg(picture, quality)
+    for lower in LOWER_QUALITIES:
+        if len(jpeg) > max_bytes and lower < quality:
+            quality = lower
+            jpeg = _jpeg(picture, quality)
+    while len(jpeg) > max_bytes:
+        # Somewhat smaller than the bytes ask for, since small pictures take more of them a pixel.
+        side = int(max(picture.size) * 0.9 * (max_bytes / len(jpeg)) ** 0.5)
         picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+        jpeg = _jpeg(picture, quality)
+    return Picture(jpeg, "image/jpeg", *picture.size)
+
+
+def _jpeg(picture: Image.Image, quality: int) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words what a decoder found."""
+    return str(error).partition("\n")[0].rstrip(".") or type(error).__name__

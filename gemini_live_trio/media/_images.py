@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import io
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import attrs
 import trio
@@ -103,56 +103,62 @@ def _load(
             'Reading pictures needs: pip install "gemini-live-trio[screen]"'
         ) from error
     with ExitStack() as stack:
-        if isinstance(source, (str, os.PathLike)):
-            name = str(Path(source))
-            file = stack.enter_context(open_file(Path(source)))
-            size = os.fstat(file.fileno()).st_size
-        else:
-            name = "The picture"
-            file = io.BytesIO(source)
-            size = len(source)
-            if not size:
-                raise MediaError(f"{name} is empty: 0 bytes.")
+        name, file, size = _named(source, stack)
+        if not size:
+            raise MediaError(f"{name} is empty: 0 bytes.")
         if size > MOST_FILE_BYTES:
             raise MediaError(
-                f"{name} has {size:,} bytes; more than {MOST_FILE_BYTES:,} is no picture."
+                f"{name} has {size:,} bytes; above {MOST_FILE_BYTES:,}, no picture is read."
             )
         Image.init()
         known = [kind for kind in KINDS if kind in Image.OPEN]
         try:
             image: Image.Image = stack.enter_context(Image.open(file, formats=known))
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise MediaError(
-                f"{name} has far more than {MOST_PIXELS:,} pixels, which is too many."
+                f"{name} has too many pixels, more than {MOST_PIXELS:,}: {_reason(error)}."
             ) from None
         except Exception as error:  # damaged headers raise all there is
             raise MediaError(
-                f"{name} is not a picture that can be read; JPEG, PNG, GIF, WebP, AVIF, BMP and "
+                f"{name} is no picture that can be read; JPEG, PNG, GIF, WebP, AVIF, BMP and "
                 "TIFF can be."
             ) from error
         width, height = image.size
         if width * height > MOST_PIXELS:
             raise MediaError(
-                f"{name} has {width:,} x {height:,} pixels; more than {MOST_PIXELS:,} is too many."
+                f"{name} has too many pixels, {width:,} x {height:,}; "
+                f"{MOST_PIXELS:,} in all can be read."
             )
         try:
             # A JPEG can be decoded at a half, a quarter or an eighth of its size at once.
             image.draft(None, (max_side, max_side))
             image.load()
-            picture = _flat(_turned(image))
+            _turn(image)
+            picture = _flat(image)
         except Exception as error:  # and so do damaged pixels
             raise MediaError(f"{name} is damaged or cut off ({_reason(error)}).") from error
-    picture.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-    return _encoded(picture, quality, max_bytes)
+        picture.info.clear()  # Pillow would hand a comment on
+        picture.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+        return _encoded(picture, quality, max_bytes)
 
 
-def _turned(image: Image.Image) -> Image.Image:
+def _named(
+    source: str | os.PathLike[str] | bytes | bytearray | memoryview, stack: ExitStack
+) -> tuple[str, BinaryIO, int]:
+    """Return what errors call it, its content, and how many bytes that has."""
+    if not isinstance(source, (str, os.PathLike)):
+        return "The data", io.BytesIO(source), len(source)
+    path = Path(source)
+    file = stack.enter_context(open_file(path))
+    return str(path), file, os.fstat(file.fileno()).st_size
+
+
+def _turn(image: Image.Image) -> None:
     from PIL import ImageOps
 
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001 - what is damaged is a note beside the picture
-        return image
+    # What is damaged here is a note beside the picture, which is then left as it is.
+    with suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)
 
 
 def _flat(image: Image.Image) -> Image.Image:
@@ -168,7 +174,7 @@ def _flat(image: Image.Image) -> Image.Image:
         scale = 255 / ((high - low) or 1)
         image = image.point(lambda value: value * scale - low * scale).convert("L")
     if not image.has_transparency_data:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     colours = image.convert("RGBA")
     white = Image.new("RGB", image.size, "white")
     white.paste(colours, mask=colours.getchannel("A"))

@@ -277,9 +277,7 @@ def png_of(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b"")
 
 
-def claiming(
-    kind: str, size_format: str, width: int, height: int, *, turned: bool = False
-) -> bytes:
+def claiming(kind: str, form: str, width: int, height: int, *, turned: bool = False) -> bytes:
     """Make a small picture that says it is large."""
 
     def packed(across: int, down: int) -> bytes:

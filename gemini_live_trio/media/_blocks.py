@@ -142,6 +142,11 @@ class AudioEncoder:
         """How late the sound comes out, apart from what waits for the rest of its block."""
         return self._resampler.delay_seconds
 
+    @property
+    def held_seconds(self) -> float:
+        """How much sound waits for the rest of its block."""
+        return self._chunker.held_bytes / 2 / self.rate_hz
+
     def encode(
         self, samples: NDArray[np.int16] | NDArray[np.float32] | bytes | bytearray | memoryview, /
     ) -> list[bytes]:

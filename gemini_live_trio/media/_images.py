@@ -24,7 +24,7 @@ from ._files import open_file
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Picture", "load_image"]
+__all__ = ["LoadedImage", "load_image"]
 
 KINDS: Final[tuple[str, ...]] = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
 MOST_PIXELS: Final = 80_000_000
@@ -33,11 +33,10 @@ MOST_FILE_BYTES: Final = 256 << 20
 """Some decoders want the whole file in memory."""
 SIDES: Final = range(16, 16_385)
 LEAST_BYTES: Final = 10_000
-LOWER_QUALITIES: Final = (60, 40)
 
 
 @attrs.frozen
-class Picture:
+class LoadedImage:
     """A picture as ``send_video`` takes it.
 
     Attributes:
@@ -60,7 +59,7 @@ async def load_image(
     max_side: int = 1_536,
     quality: int = 85,
     max_bytes: int = 1_000_000,
-) -> Picture:
+) -> LoadedImage:
     """Read a picture and make a JPEG of it: JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF.
 
     It is turned as its camera says, what is transparent becomes white, of several pictures in one
@@ -95,9 +94,11 @@ def _load(
     max_side: int,
     quality: int,
     max_bytes: int,
-) -> Picture:
+) -> LoadedImage:
     try:
         from PIL import Image
+
+        from ._jpeg import fitted_jpeg
     except ImportError as error:
         raise MissingDependency(
             'Reading pictures needs: pip install "gemini-live-trio[screen]"'
@@ -138,8 +139,14 @@ def _load(
         except Exception as error:  # and so do damaged pixels
             raise MediaError(f"{name} is damaged or cut off ({_reason(error)}).") from error
         picture.info.clear()  # Pillow would hand a comment on
-        picture.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-        return _encoded(picture, quality, max_bytes)
+        jpeg, width, height, _ = fitted_jpeg(
+            picture,
+            max_side=max_side,
+            quality=quality,
+            max_bytes=max_bytes,
+            resampling=Image.Resampling.LANCZOS,
+        )
+        return LoadedImage(jpeg, "image/jpeg", width, height)
 
 
 def _named(
@@ -179,28 +186,6 @@ def _flat(image: Image.Image) -> Image.Image:
     white = Image.new("RGB", image.size, "white")
     white.paste(colours, mask=colours.getchannel("A"))
     return white
-
-
-def _encoded(picture: Image.Image, quality: int, max_bytes: int) -> Picture:
-    from PIL import Image
-
-    jpeg = _jpeg(picture, quality)
-    for lower in LOWER_QUALITIES:
-        if len(jpeg) > max_bytes and lower < quality:
-            quality = lower
-            jpeg = _jpeg(picture, quality)
-    while len(jpeg) > max_bytes:
-        # Somewhat smaller than the bytes ask for, since small pictures take more of them a pixel.
-        side = int(max(picture.size) * 0.9 * (max_bytes / len(jpeg)) ** 0.5)
-        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-        jpeg = _jpeg(picture, quality)
-    return Picture(jpeg, "image/jpeg", *picture.size)
-
-
-def _jpeg(picture: Image.Image, quality: int) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=quality)
-    return file.getvalue()
 
 
 def _reason(error: Exception) -> str:

@@ -137,8 +137,22 @@ class Level:
     peak_db: float
 
 
-def level(samples: NDArray[np.int16] | NDArray[np.float32], /) -> Level:
-    """Measure how loud samples are: int16, or float32 of finite numbers, of any shape."""
+def level(
+    samples: NDArray[np.int16] | NDArray[np.float32] | bytes | bytearray | memoryview, /
+) -> Level:
+    """Measure how loud samples are.
+
+    Args:
+      samples: int16, or float32 of finite numbers, of any shape; or bytes, as 16-bit little-endian
+        samples.
+
+    Raises:
+      ConfigError: An odd number of bytes.
+    """
+    if not isinstance(samples, np.ndarray):
+        if len(samples) % 2:
+            raise ConfigError(f"16-bit samples have an even number of bytes, not {len(samples)}.")
+        samples = np.frombuffer(samples, "<i2").astype(np.int16, copy=False)
     if not samples.size:
         return Level(-math.inf, -math.inf)
     flat = samples.reshape(-1)

@@ -48,7 +48,10 @@ def _found() -> ctypes.CDLL | None:
         if library is not None:
             return library
     for stem in STEMS:
-        path = find_library(stem)
+        try:
+            path = find_library(stem)
+        except OSError:  # it asks gcc and then looks into what that names, which may not exist
+            continue
         library = _opened(path) if path else None
         if library is not None:
             return library

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_live_trio.errors import ConfigError, MediaError, MissingDependency
-from gemini_live_trio.media import Picture, load_image
+from gemini_live_trio.media import LoadedImage, load_image
 
 pytest.importorskip("PIL", reason="needs the extra screen")
 
@@ -50,7 +50,7 @@ def saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def corners(picture: Picture) -> list[tuple[int, int, int]]:
+def corners(picture: LoadedImage) -> list[tuple[int, int, int]]:
     """Return the colours in the middle of the four quarters."""
     assert picture.mime_type == "image/jpeg"
     with Image.open(io.BytesIO(picture.data), formats=["JPEG"]) as image:
@@ -259,8 +259,8 @@ async def test_others_run_while_it_is_decoded() -> None:
 
 
 def test_its_repr_holds_no_picture() -> None:
-    assert repr(Picture(b"x" * 1_000, "image/jpeg", 4, 3)) == (
-        "Picture(data=<1000 bytes>, mime_type='image/jpeg', width=4, height=3)"
+    assert repr(LoadedImage(b"x" * 1_000, "image/jpeg", 4, 3)) == (
+        "LoadedImage(data=<1000 bytes>, mime_type='image/jpeg', width=4, height=3)"
     )
 
 

@@ -135,11 +135,14 @@ def test_shapes_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
 # --- Levels ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["int16", "float32"])
+@pytest.mark.parametrize("kind", ["int16", "float32", "bytes"])
 def test_levels_are_relative_to_full_scale(kind: str) -> None:
     def measured(samples: Any) -> tuple[float, float]:
         samples = np.asarray(samples, np.float32)
-        found = level(float_to_int16(samples) if kind == "int16" else samples)
+        whole = float_to_int16(samples)
+        found = level(
+            {"int16": whole, "float32": samples, "bytes": whole.astype("<i2").tobytes()}[kind]
+        )
         return found.rms_db, found.peak_db
 
     sine = np.sin(2 * np.pi * np.arange(16_000) / 100)
@@ -149,6 +152,11 @@ def test_levels_are_relative_to_full_scale(kind: str) -> None:
     assert measured([0.0, 0.0]) == (-math.inf, -math.inf)
     assert measured([]) == (-math.inf, -math.inf)
     assert measured(np.full((10, 2), -0.5)) == pytest.approx((-6.02, -6.02), abs=0.01)
+
+
+def test_half_a_sample_has_no_level() -> None:
+    with pytest.raises(ConfigError, match="an even number of bytes, not 3"):
+        level(b"abc")
 
 
 # --- Blocks ---------------------------------------------------------------------------------
@@ -235,6 +243,15 @@ def test_a_device_block_of_20_ms_gives_one_block_from_the_first_on() -> None:
         for _ in range(10):
             (block,) = encoder.encode(noise(1_920).reshape(960, 2))
             assert len(block) == 640
+
+
+def test_it_says_how_much_waits() -> None:
+    with AudioEncoder(from_hz=48_000) as encoder:
+        waiting = []
+        for _ in range(4):
+            encoder.encode(noise(480))
+            waiting.append(encoder.held_seconds)
+        assert waiting == [0.01, 0.0, 0.01, 0.0]
 
 
 def test_it_resamples_as_the_resampler_does() -> None:

@@ -1,9 +1,14 @@
-"""Sound in files: any recording as the blocks that a session takes, and what it says as a WAV.
+"""Sound and pictures: files of any kind and the screen as what a session takes, and its voice.
 
-Nothing here knows of sessions. Reading needs the extra ``audio``, which is imported when a file is
-opened; writing needs nothing.
+Nothing here knows of sessions. Reading sound needs the extra ``audio``, pictures and the screen
+need ``screen``; they are imported when something is opened. Writing needs nothing. Samples as
+arrays are in ``pcm``.
 """
 
+from ._images import LoadedImage as LoadedImage
+from ._images import load_image as load_image
+from ._reading import RawEncoding as RawEncoding
+from ._reading import RawPcm as RawPcm
 from ._reading import SoundReader as SoundReader
 from ._reading import open_sound as open_sound
 from ._screen import Picture as Picture
@@ -19,7 +24,10 @@ from ._writing import WavWriter as WavWriter
 from ._writing import open_wav_writer as open_wav_writer
 
 __all__ = [
+    "LoadedImage",
     "Picture",
+    "RawEncoding",
+    "RawPcm",
     "Screen",
     "ScreenNote",
     "ScreenStatistics",
@@ -29,6 +37,7 @@ __all__ = [
     "TargetLost",
     "WavWriter",
     "list_targets",
+    "load_image",
     "open_screen",
     "open_sound",
     "open_wav_writer",

@@ -1,0 +1,270 @@
+"""What stands between microphone and session, whatever cancels the echo in it.
+
+A stage takes blocks of any length, lays them beside the reference, and hands both to its engine in
+frames of the engine's own length. What comes out is as long as what went in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+import numpy as np
+import trio
+
+from ..errors import ConfigError
+from ._echo_align import Aligner, EchoAlignment, Samples
+
+if TYPE_CHECKING:
+    from ._echo import EchoChoice
+    from .pcm import Resampler
+
+__all__ = ["EchoStage", "EchoStatistics", "Engine", "HalfDuplex"]
+
+RATE_HZ = 16_000
+RATES_HZ = range(8_000, 192_001)
+SAMPLE = 2
+
+HALF_DUPLEX_FRAME = 160
+AUDIBLE = 33
+"""-60 dBFS: a reference that never exceeds it is silence."""
+HANGOVER_SECONDS = 0.35
+"""The reference's lead, the loop's delay as far as the stamps don't know it, and the room's echo."""
+
+
+@attrs.frozen(kw_only=True)
+class EchoStatistics:
+    """How an echo canceller is doing, since it was opened.
+
+    Attributes:
+      seconds: Sound of the microphone that went through.
+      reference_seconds: Sound of the speaker that it was told of, silence included.
+      delay: Seconds by which the microphone's sound leaves later than it came.
+      not_finite: Samples that were no numbers, and were taken for silence.
+      alignment: How speaker and microphone lie beside each other.
+    """
+
+    seconds: float
+    reference_seconds: float
+    delay: float
+    not_finite: int
+    alignment: EchoAlignment
+
+
+class Engine(Protocol):
+    """What cancels; knows nothing of time."""
+
+    frame_samples: int
+    delay_samples: int
+
+    def cancel(self, near: Samples, far: Samples) -> Samples:
+        """Return a frame without its echo."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+class HalfDuplex:
+    """Mutes the microphone while the speaker is heard, and until its echo is gone."""
+
+    frame_samples = HALF_DUPLEX_FRAME
+    delay_samples = 0
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._gain = 1.0
+
+    def cancel(self, near: Samples, far: Samples) -> Samples:
+        """Return the frame, or silence; what lies between is faded, so that nothing clicks."""
+        if far.max(initial=0) > AUDIBLE or far.min(initial=0) < -AUDIBLE:
+            self._left = round(HANGOVER_SECONDS * RATE_HZ / HALF_DUPLEX_FRAME)
+        gain = 0.0 if self._left else 1.0
+        self._left = max(self._left - 1, 0)
+        if gain == self._gain == 1.0:
+            return near
+        fade = np.linspace(self._gain, gain, len(near))
+        self._gain = gain
+        return (near * fade).astype(np.int16)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class EchoStage:
+    """What ``open_echo_canceller`` opens: an ``EchoCanceller`` that tells about itself.
+
+    What its methods take and give is written down there. It costs a core, for a second of sound,
+    4 ms with ``speexdsp`` and 20 ms with ``webrtc``, and nothing waits; a third more where the
+    speaker's rate isn't 16,000.
+
+    Attributes:
+      choice: What it is, and why.
+    """
+
+    def __init__(self, engine: Engine | None, choice: EchoChoice) -> None:
+        self.choice: EchoChoice = choice
+        self._engine = engine
+        self._aligner = Aligner(rate_hz=RATE_HZ)
+        self._resampler: Resampler | None = None
+        self._far_rate_hz = RATE_HZ
+        self._far_frames = _Frames()
+        self._near_frames = _Frames()
+        none: Samples = np.zeros(0, np.int16)
+        self._near = self._far = self._ready = none
+        """Halves of a frame that wait for the rest of it; and what is done."""
+        self._held = none
+        self._delay = 0
+        self._not_finite = 0
+        self._near_samples = 0
+        self._far_seconds = 0.0
+        self._closed = False
+
+    def reference(
+        self,
+        far: Any,
+        /,
+        *,
+        rate_hz: int = RATE_HZ,
+        when: float | None = None,
+        frame: int | None = None,
+    ) -> None:
+        """Take what the speaker was given to play."""
+        self._check_open()
+        samples = self._samples(far)
+        lost = self._far_frames.lost(frame, len(samples))
+        self._far_seconds += len(samples) / _checked_rate(rate_hz)
+        if self._engine is None:
+            return
+        if rate_hz != self._far_rate_hz:
+            self._far_rate_hz = rate_hz
+            self._resampler = None
+            if rate_hz != RATE_HZ:
+                from .pcm import Resampler
+
+                self._resampler = Resampler(rate_hz, RATE_HZ, purpose="live")
+        if self._resampler is not None:
+            samples = self._resampler.process(samples)
+            lost = round(lost * RATE_HZ / rate_hz)
+        self._aligner.reference(samples, when=when, lost=lost)
+
+    def process(
+        self, near: Any, /, *, when: float | None = None, frame: int | None = None
+    ) -> bytes:
+        """Return the block without its echo."""
+        self._check_open()
+        samples = self._samples(near)
+        count = len(samples)
+        lost = self._near_frames.lost(frame, count)
+        self._near_samples += count
+        if self._engine is None:
+            return as_bytes(samples)
+        far = self._aligner.match(count, when=when, lost=lost)
+        samples = self._hold(samples)
+        self._near = np.concatenate((self._near, samples))
+        self._far = np.concatenate((self._far, far))
+        size = self._engine.frame_samples
+        whole = len(self._near) // size * size
+        done = [
+            self._engine.cancel(self._near[start : start + size], self._far[start : start + size])
+            for start in range(0, whole, size)
+        ]
+        self._near, self._far = self._near[whole:], self._far[whole:]
+        ready = np.concatenate((self._ready, *done))
+        lacking = count - len(ready)
+        if lacking > 0:
+            # Blocks don't fill whole frames. From here on there is enough.
+            self._delay += lacking
+            ready = np.concatenate((np.zeros(lacking, np.int16), ready))
+        self._ready = ready[count:]
+        return as_bytes(ready[:count])
+
+    def _hold(self, samples: Samples) -> Samples:
+        growth = self._aligner.hold_samples - len(self._held)
+        if not growth and not len(self._held):
+            return samples
+        held = np.concatenate((np.zeros(growth, np.int16), self._held, samples))
+        self._held = held[len(samples) :]
+        return held[: len(samples)]
+
+    def statistics(self) -> EchoStatistics:
+        """Count what happened so far; a copy that doesn't change."""
+        own = self._engine.delay_samples if self._engine is not None else 0
+        return EchoStatistics(
+            seconds=self._near_samples / RATE_HZ,
+            reference_seconds=self._far_seconds,
+            delay=(self._delay + len(self._held) + own) / RATE_HZ,
+            not_finite=self._not_finite,
+            alignment=self._aligner.alignment(),
+        )
+
+    def close(self) -> None:
+        """Free what the back-end holds. More than once is once."""
+        self._closed = True
+        if self._engine is not None:
+            self._engine.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError("the echo canceller was closed")
+
+    def _samples(self, block: Any) -> Samples:
+        samples, not_finite = as_int16(block)
+        self._not_finite += not_finite
+        return samples
+
+
+class _Frames:
+    """Finds out, from a stream's own count, how many samples are missing before a block."""
+
+    def __init__(self) -> None:
+        self._next: int | None = None
+
+    def lost(self, frame: int | None, count: int) -> int:
+        expected, self._next = self._next, None if frame is None else frame + count
+        if frame is None or expected is None:
+            return 0
+        return max(frame - expected, 0)  # a count that goes back has begun anew
+
+
+def _checked_rate(rate_hz: int) -> int:
+    if rate_hz not in RATES_HZ:
+        raise ConfigError(
+            f"A reference has 8,000 to 192,000 samples a second, but rate_hz is {rate_hz!r}."
+        )
+    return rate_hz
+
+
+def as_int16(block: Any) -> tuple[Samples, int]:
+    """Return a block as samples, and how many of them were no numbers.
+
+    Raises:
+      ConfigError: It is no sound in one of the forms that are taken.
+    """
+    if isinstance(block, np.ndarray):
+        if block.ndim != 1:
+            raise ConfigError(f"A block of sound is mono, of shape (n,), not {block.shape}.")
+        if block.dtype == np.int16:
+            return block, 0
+        if not np.issubdtype(block.dtype, np.floating):
+            raise ConfigError(f"A block of sound has samples of int16 or float, not {block.dtype}.")
+        finite = np.isfinite(block)
+        bad = len(block) - int(np.count_nonzero(finite))
+        if bad:
+            block = np.where(finite, block, 0.0)
+        return (block * 32768.0).round().clip(-32768, 32767).astype(np.int16), bad
+    try:
+        view = memoryview(block).cast("B")
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"A block of sound is bytes or an array of samples, not {type(block).__name__}."
+        ) from None
+    if len(view) % SAMPLE:
+        raise ConfigError(
+            f"A block of sound has whole samples of two bytes, and this one has {len(view)} bytes."
+        )
+    return np.frombuffer(view, "<i2").astype(np.int16, copy=False), 0
+
+
+def as_bytes(samples: Samples) -> bytes:
+    """Return samples as little-endian bytes."""
+    return samples.astype("<i2", copy=False).tobytes()

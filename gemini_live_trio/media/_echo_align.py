@@ -18,7 +18,6 @@ apart by ``DRIFT_SECONDS``.
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import deque
 
@@ -34,10 +33,19 @@ LEAD_SECONDS = 0.04
 """How much earlier than the stamps say an echo may come."""
 LEAST_LEAD_SECONDS = 0.02
 """The same where the speaker tells of its blocks so late that the microphone would have to wait."""
-MOST_HOLD_SECONDS = 0.06
-"""A reference that is later than that isn't late: nothing is played."""
+MOST_HOLD_SECONDS = 0.3
+TARDY_SECONDS = 0.02
+"""A reference that is later than the blocks' lengths explain, by so much, isn't late: none comes."""
 KEPT_SECONDS = 4.0
 """How much of the reference is kept, from its newest sample back."""
+
+MOST_BLOCK_SECONDS = 0.1
+"""No device is that slow; whoever gives more at once isn't one."""
+MOST_AHEAD_SECONDS = 1.0
+"""Without stamps: a reference that is further ahead is that of a microphone that paused."""
+
+NO_TIME = 1e11
+"""Seconds that no clock shows."""
 
 STEP_SECONDS = 0.008
 """Stamps that step by more say that samples are missing, if the step lasts."""
@@ -100,7 +108,7 @@ class _Line:
     def place(self, count: int, when: float | None, lost: int) -> int:
         """Count a block, and return the position of its first sample."""
         self.skip(lost)
-        if when is not None and math.isfinite(when):
+        if when is not None and abs(when) < NO_TIME:  # false for NaN, too
             self.stamped += 1
             self._compare(count, when)
         self.position += count
@@ -228,7 +236,7 @@ class Aligner:
           lost: How many samples are missing before them.
         """
         start = self._near.place(count, when, lost)
-        self._lay(start + count, count)
+        self._lay(start + count)
         if self._offset is None:
             return np.zeros(count, np.int16)
         begin = start + self._offset - self.hold_samples
@@ -244,12 +252,12 @@ class Aligner:
             found[first - begin : last - begin] = self._ring[np.arange(first, last) % size]
         return found
 
-    def _lay(self, near_end: int, count: int) -> None:
+    def _lay(self, near_end: int) -> None:
         """Decide where the streams lie beside each other, as rarely as possible."""
         near, far = self._near.origin, self._far.origin
         if near is None or far is None:
             ahead = self._end - near_end - (self._offset or 0)
-            if self._end and (self._offset is None or ahead > KEPT_SECONDS * self._rate_hz / 4):
+            if self._end and (self._offset is None or ahead > MOST_AHEAD_SECONDS * self._rate_hz):
                 self._moves += self._offset is not None
                 self._offset = self._end - near_end
             return
@@ -261,10 +269,9 @@ class Aligner:
         assert self._offset is not None
         off = exact + self._lead * self._rate_hz - self._offset
         if not self._settled:
-            if min(self._near.stamped, self._far.stamped) > SETTLED_BLOCKS:
-                self._settled = True
-                if abs(off) > SETTLED_SECONDS * self._rate_hz:
-                    self._move(exact, near_end)
+            self._settled = min(self._near.stamped, self._far.stamped) > SETTLED_BLOCKS
+            if abs(off) > SETTLED_SECONDS * self._rate_hz:
+                self._move(exact, near_end)
             return
         self._seen = min(self._seen + 1, SLOW_BLOCKS)
         self._off += (off - self._off) / self._seen
@@ -280,9 +287,11 @@ class Aligner:
         self._off, self._seen = 0.0, 0
         best = near_end + exact + LEAD_SECONDS * rate
         # The speaker's next block may be just about to come, or have come just now.
-        lacking = (best - self.hold_samples + self._far_block - self._end) / rate
+        block = min(self._far_block / rate, MOST_BLOCK_SECONDS)
+        lacking = (best - self.hold_samples - self._end) / rate + block
         self._lead = LEAD_SECONDS
-        if 0 < lacking < MOST_HOLD_SECONDS:
+        if 0 < lacking < LEAD_SECONDS + 2 * block + TARDY_SECONDS:
             self._lead = max(LEAD_SECONDS - lacking, LEAST_LEAD_SECONDS)
-            self.hold_samples += round((lacking - LEAD_SECONDS + self._lead) * rate)
+            hold = self.hold_samples + round((lacking - LEAD_SECONDS + self._lead) * rate)
+            self.hold_samples = max(self.hold_samples, min(hold, round(MOST_HOLD_SECONDS * rate)))
         self._offset = round(exact + self._lead * rate)

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from devices.rig import MARK, REQUIRED
 
 NO_RIG = "needs virtual devices: python tests/devices/rig.py -- pytest tests/devices"

@@ -4,10 +4,10 @@
 
     python tests/devices/rig.py -- pytest tests/devices
 
-starts PulseAudio with null sinks, and Xvfb where it is installed, runs the command among them, and
-ends with its status. Where a program isn't installed, its part of the rig is missing:
-``PULSE_SERVER`` or ``DISPLAY`` is then not in the environment. Everything lives in a folder of its own, so any number of rigs run side by
-side and none touches the user's sound.
+starts PulseAudio with null sinks and Xvfb, runs the command among them, and ends with its status.
+Where a program isn't installed, its part is missing: ``PULSE_SERVER`` or ``DISPLAY`` is then not in
+the environment. Everything lives in a folder of its own, so any number of rigs run side by side and
+none touches the user's sound.
 
 PortAudio reads its list of devices when sounddevice is imported, so the daemons must be up before
 the process that uses them starts: that is why this is a program and not a fixture. A test that

@@ -18,6 +18,7 @@ apart by ``DRIFT_SECONDS``.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import deque
 
@@ -43,6 +44,11 @@ MOST_BLOCK_SECONDS = 0.1
 """No device is that slow; whoever gives more at once isn't one."""
 MOST_AHEAD_SECONDS = 1.0
 """Without stamps: a reference that is further ahead is that of a microphone that paused."""
+
+HALF_TAPS = 16
+TAPS = np.arange(1 - HALF_TAPS, HALF_TAPS + 1)
+TAPER = np.kaiser(2 * HALF_TAPS + 1, 8.0)[1:]
+"""A reference is read between its samples by a filter, good up to 7 kHz."""
 
 NO_TIME = 1e11
 """Seconds that no clock shows."""
@@ -158,12 +164,17 @@ class Aligner:
       rate_hz: Sample rate of both streams.
 
     Attributes:
+      pace_ppm: By how many millionths faster the reference is read than the microphone, since their
+        clocks differ by that. Set by who knows.
+      skew: By how many samples the reference has been read further because of that.
       hold_samples: How many samples the microphone must be held back before it goes with what
         ``match`` returns; may grow with each call, never shrinks.
     """
 
     def __init__(self, *, rate_hz: int) -> None:
         self.hold_samples: int = 0
+        self.pace_ppm: float = 0.0
+        self.skew: float = 0.0
         self._rate_hz = rate_hz
         self._near = _Line(rate_hz)
         self._far = _Line(rate_hz)
@@ -240,10 +251,21 @@ class Aligner:
         if self._offset is None:
             return np.zeros(count, np.int16)
         begin = start + self._offset - self.hold_samples
-        self._needed = max(self._needed, begin + count)
+        if self.skew or self.pace_ppm:
+            return self._read_between(begin, count)
         return self._read(begin, count)
 
+    def _read_between(self, begin: int, count: int) -> Samples:
+        """Read at a place between samples, and move on by a fraction of one."""
+        whole = math.floor(self.skew)
+        around = self._read(begin + whole - HALF_TAPS + 1, count + 2 * HALF_TAPS - 1)
+        kernel = np.sinc(TAPS - (self.skew - whole)) * TAPER
+        self.skew += self.pace_ppm * 1e-6 * count
+        between = np.convolve(around, kernel[::-1], "valid")
+        return between.round().clip(-32768, 32767).astype(np.int16)
+
     def _read(self, begin: int, count: int) -> Samples:
+        self._needed = max(self._needed, begin + count)
         found: Samples = np.zeros(count, np.int16)
         size = len(self._ring)
         first = max(begin, self._end - size, 0)
@@ -267,7 +289,7 @@ class Aligner:
             self._move(exact, near_end)
             return
         assert self._offset is not None
-        off = exact + self._lead * self._rate_hz - self._offset
+        off = exact + self._lead * self._rate_hz - self._offset - self.skew
         if not self._settled:
             self._settled = min(self._near.stamped, self._far.stamped) > SETTLED_BLOCKS
             if abs(off) > SETTLED_SECONDS * self._rate_hz:
@@ -282,16 +304,37 @@ class Aligner:
 
     def _move(self, exact: float, near_end: int) -> None:
         """Lay the streams beside each other as the stamps say, and so that the reference is there."""
-        rate = self._rate_hz
         self._late_blocks = 0
         self._off, self._seen = 0.0, 0
-        best = near_end + exact + LEAD_SECONDS * rate
-        # The speaker's next block may be just about to come, or have come just now.
-        block = min(self._far_block / rate, MOST_BLOCK_SECONDS)
-        lacking = (best - self.hold_samples - self._end) / rate + block
         self._lead = LEAD_SECONDS
-        if 0 < lacking < LEAD_SECONDS + 2 * block + TARDY_SECONDS:
+        exact -= self.skew
+        lacking = self._lacking(near_end + exact + LEAD_SECONDS * self._rate_hz)
+        if 0 < lacking < LEAD_SECONDS + 2 * self._far_seconds + TARDY_SECONDS:
             self._lead = max(LEAD_SECONDS - lacking, LEAST_LEAD_SECONDS)
-            hold = self.hold_samples + round((lacking - LEAD_SECONDS + self._lead) * rate)
-            self.hold_samples = max(self.hold_samples, min(hold, round(MOST_HOLD_SECONDS * rate)))
-        self._offset = round(exact + self._lead * rate)
+            self._hold(lacking - LEAD_SECONDS + self._lead)
+        self._offset = round(exact + self._lead * self._rate_hz)
+
+    def nudge(self, samples: int) -> None:
+        """Let the reference be ahead by so many samples more than the stamps say."""
+        if self._offset is None:
+            return
+        self._moves += 1
+        self._offset += samples
+        if self._lead is not None:
+            self._lead += samples / self._rate_hz
+        self._hold(self._lacking(self._near.position + self._offset))
+
+    def _lacking(self, end: float) -> float:
+        """Return how many seconds the speaker is too late for a block that ends there."""
+        # Its next block may be just about to come, or have come just now.
+        missing = end + self.skew + HALF_TAPS - self.hold_samples - self._end
+        return missing / self._rate_hz + self._far_seconds
+
+    @property
+    def _far_seconds(self) -> float:
+        return min(self._far_block / self._rate_hz, MOST_BLOCK_SECONDS)
+
+    def _hold(self, seconds: float) -> None:
+        most = round(MOST_HOLD_SECONDS * self._rate_hz)
+        growth = max(round(seconds * self._rate_hz), 0)
+        self.hold_samples = max(self.hold_samples, min(self.hold_samples + growth, most))

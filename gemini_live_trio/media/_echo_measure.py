@@ -14,6 +14,7 @@ import trio
 from ..errors import ConfigError, MediaError
 from ._echo import EchoChoice
 from ._echo_align import Samples
+from ._echo_drift import echo_delay
 from ._echo_stage import RATE_HZ, EchoStage
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EchoMeasurement",
-    "echo_delay",
     "erle_db",
     "measure_echo",
     "measured",
@@ -103,22 +103,6 @@ def _powers(samples: Sound) -> npt.NDArray[np.float64]:
     frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME).astype(np.float64)
     power: npt.NDArray[np.float64] = np.mean(frames**2, axis=1)
     return power
-
-
-def echo_delay(near: Sound, far: Sound, *, most: float = 0.5) -> float:
-    """Return by how many seconds ``far`` is heard later in ``near``, found by correlation.
-
-    Args:
-      near: What the microphone heard, 16,000 samples a second.
-      far: What was played, as many samples.
-      most: The largest delay to look for, in seconds.
-    """
-    size = 1 << (2 * len(near)).bit_length()
-    cross = np.fft.rfft(near, size) * np.conj(np.fft.rfft(far, size))
-    # Every frequency counts the same, or the vowels would blur it.
-    magnitude = np.abs(cross)
-    cross /= np.maximum(magnitude, magnitude.mean() * 1e-3)
-    return float(np.argmax(np.fft.irfft(cross)[: round(most * RATE_HZ)]) / RATE_HZ)
 
 
 def speech_like(seconds: float, *, rate_hz: int, seed: int = 1) -> Samples:
@@ -256,6 +240,7 @@ class _Probe:
 
     frame_samples = FRAME
     delay_samples = 0
+    covers = None
 
     def __init__(self) -> None:
         self.near: list[Samples] = []

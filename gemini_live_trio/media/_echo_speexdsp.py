@@ -23,13 +23,14 @@ from ..errors import MissingDependency
 from ._echo_align import Samples
 from ._speexdsp import load_speexdsp
 
-__all__ = ["SpeexBinding", "SpeexLibrary", "open_speexdsp"]
+__all__ = ["SpeexBinding", "SpeexLibrary", "binding", "open_speexdsp", "tail_samples"]
 
 RATE_HZ = 16_000
 FRAME_SAMPLES = 320
-ROOM_SECONDS = 0.12
+REVERB_SECONDS = 0.12
 """How long a room's echo lasts, for what matters."""
-UNKNOWN_DELAY = 0.2
+ROOM_SECONDS = 0.14
+UNKNOWN_DELAY = 0.18
 
 # speex/speex_echo.h and speex/speex_preprocess.h
 ECHO_SET_SAMPLING_RATE = 24
@@ -54,6 +55,7 @@ class SpeexLibrary:
     delay_samples = FRAME_SAMPLES
 
     def __init__(self, tail: int) -> None:
+        self.covers: float | None = tail / RATE_HZ - REVERB_SECONDS
         self._speex = speex = _declared()
         self._echo: Any = speex.speex_echo_state_init(FRAME_SAMPLES, tail)
         self._preprocess: Any = speex.speex_preprocess_state_init(FRAME_SAMPLES, RATE_HZ)
@@ -97,6 +99,7 @@ class SpeexBinding:
     delay_samples = 0
 
     def __init__(self, module: Any, tail: int) -> None:
+        self.covers: float | None = tail / RATE_HZ - REVERB_SECONDS
         self._canceller = module.EchoCanceller.create(FRAME_SAMPLES, tail, RATE_HZ)
 
     def cancel(self, near: Samples, far: Samples) -> Samples:
@@ -119,7 +122,7 @@ def open_speexdsp(delay: float | None) -> tuple[SpeexLibrary | SpeexBinding, str
     try:
         return SpeexLibrary(tail), "the library libspeexdsp, with its preprocessor"
     except MissingDependency:
-        module = _binding()
+        module = binding()
         if module is None:
             raise MissingDependency(
                 "Echo cancelling with speexdsp needs: apt install libspeexdsp1, or what your "
@@ -129,7 +132,7 @@ def open_speexdsp(delay: float | None) -> tuple[SpeexLibrary | SpeexBinding, str
     return SpeexBinding(module, tail), "the binding speexdsp, without a preprocessor"
 
 
-def _binding() -> Any:
+def binding() -> Any:
     import warnings
 
     with warnings.catch_warnings():

@@ -14,6 +14,7 @@ import trio
 
 from ..errors import ConfigError
 from ._echo_align import Aligner, EchoAlignment, Samples
+from ._echo_drift import EchoWatch
 
 if TYPE_CHECKING:
     from ._echo import EchoChoice
@@ -24,6 +25,10 @@ __all__ = ["EchoStage", "EchoStatistics", "Engine", "HalfDuplex"]
 RATE_HZ = 16_000
 RATES_HZ = range(8_000, 192_001)
 SAMPLE = 2
+
+LEAST_DELAY = 0.008
+"""An echo that follows its reference sooner may precede it the next time."""
+GOOD_DELAY = 0.04
 
 HALF_DUPLEX_FRAME = 160
 AUDIBLE = 33
@@ -41,6 +46,10 @@ class EchoStatistics:
       reference_seconds: Sound of the speaker that it was told of, silence included.
       delay: Seconds by which the microphone's sound leaves later than it came.
       not_finite: Samples that were no numbers, and were taken for silence.
+      drift_ppm: By how many millionths the microphone's clock is slower than the speaker's, as far as
+        that was heard, and is corrected; with ``speexdsp`` only.
+      echo_delay: By how many seconds the echo comes after its reference, as far as that was heard;
+        with ``speexdsp`` only, else ``None``.
       alignment: How speaker and microphone lie beside each other.
     """
 
@@ -48,6 +57,8 @@ class EchoStatistics:
     reference_seconds: float
     delay: float
     not_finite: int
+    drift_ppm: float
+    echo_delay: float | None
     alignment: EchoAlignment
 
 
@@ -56,6 +67,9 @@ class Engine(Protocol):
 
     frame_samples: int
     delay_samples: int
+    covers: float | None
+    """By how many seconds an echo may come after its reference; ``None`` for an engine that finds
+    that, and the drift of clocks, by itself."""
 
     def cancel(self, near: Samples, far: Samples) -> Samples:
         """Return a frame without its echo."""
@@ -69,6 +83,7 @@ class HalfDuplex:
 
     frame_samples = HALF_DUPLEX_FRAME
     delay_samples = 0
+    covers = None
 
     def __init__(self) -> None:
         self._left = 0
@@ -105,6 +120,9 @@ class EchoStage:
         self.choice: EchoChoice = choice
         self._engine = engine
         self._aligner = Aligner(rate_hz=RATE_HZ)
+        covers = engine.covers if engine is not None else None
+        self._covers = covers or 0.0
+        self._watch = EchoWatch() if covers is not None else None
         self._resampler: Resampler | None = None
         self._far_rate_hz = RATE_HZ
         self._far_frames = _Frames()
@@ -160,6 +178,8 @@ class EchoStage:
             return as_bytes(samples)
         far = self._aligner.match(count, when=when, lost=lost)
         samples = self._hold(samples)
+        if self._watch is not None:
+            self._watch_over(self._watch, samples, far)
         self._near = np.concatenate((self._near, samples))
         self._far = np.concatenate((self._far, far))
         size = self._engine.frame_samples
@@ -178,6 +198,15 @@ class EchoStage:
         self._ready = ready[count:]
         return as_bytes(ready[:count])
 
+    def _watch_over(self, watch: EchoWatch, near: Samples, far: Samples) -> None:
+        """See to it that the echo stays where the engine can cancel it."""
+        watch.take(near, far, skew=self._aligner.skew)
+        self._aligner.pace_ppm = watch.pace_ppm
+        delay = watch.delay
+        if delay is not None and not LEAST_DELAY < delay < self._covers:
+            self._aligner.nudge(round((GOOD_DELAY - delay) * RATE_HZ))
+            watch.restart()
+
     def _hold(self, samples: Samples) -> Samples:
         growth = self._aligner.hold_samples - len(self._held)
         if not growth and not len(self._held):
@@ -194,6 +223,8 @@ class EchoStage:
             reference_seconds=self._far_seconds,
             delay=(self._delay + len(self._held) + own) / RATE_HZ,
             not_finite=self._not_finite,
+            drift_ppm=self._aligner.pace_ppm,
+            echo_delay=None if self._watch is None else self._watch.delay,
             alignment=self._aligner.alignment(),
         )
 

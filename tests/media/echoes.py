@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -45,6 +46,16 @@ def echo_of(far: Any, *, delay: float = 0.01, gain_db: float = -6.0, rt60: float
 
 def noise(length: float, *, dbfs: float = -65.0) -> Any:
     return np.random.default_rng(2).standard_normal(seconds(length)) * 10 ** (dbfs / 20)
+
+
+def at_another_pace(sound: Any, slower_ppm: float) -> Any:
+    """What a device whose clock is slower takes for the same sound."""
+    fine, size = 8, len(sound)
+    spectrum = np.fft.rfft(sound)
+    padded = np.concatenate((spectrum, np.zeros(size * fine // 2 + 1 - len(spectrum))))
+    between = np.fft.irfft(padded, size * fine) * fine
+    clock = np.arange(size) * (1 + slower_ppm * 1e-6)
+    return np.interp(clock, np.arange(size * fine) / fine, between)
 
 
 def as_int16(sound: Any) -> Any:
@@ -147,8 +158,7 @@ def through(
     played = np.concatenate((np.zeros(seconds(devices.ahead)), far))[: len(far)]
     air = echo_of(played, **room) + noise(length)
     air[: len(user)] += user
-    clock = np.arange(len(far)) * (1 + devices.drift_ppm * 1e-6) + 0.003 * RATE_HZ
-    heard = as_int16(np.interp(clock, np.arange(len(far)), air) if devices.drift_ppm else air)
+    heard = as_int16(at_another_pace(air, devices.drift_ppm) if devices.drift_ppm else air)
     given = as_int16(far)
     near, out = [], []
     for device, first, stamp in devices.blocks(length):
@@ -169,3 +179,18 @@ def erle(near: Any, out: Any, begin: float, end: float) -> float:
 
     part = slice(seconds(begin), seconds(end))
     return erle_db(near[part], out[part])
+
+
+def needs(backend: str) -> None:
+    """Skip, where a back-end isn't installed; fail, where it must be."""
+    from devices.rig import REQUIRED
+
+    from gemini_live_trio.errors import MissingDependency
+    from gemini_live_trio.media._echo import _made
+
+    try:
+        _made(backend, None).close()
+    except MissingDependency as error:
+        if REQUIRED in os.environ:
+            raise
+        pytest.skip(str(error))

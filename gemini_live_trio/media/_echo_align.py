@@ -34,9 +34,9 @@ LEAD_SECONDS = 0.04
 """How much earlier than the stamps say an echo may come."""
 LEAST_LEAD_SECONDS = 0.02
 """The same where the speaker tells of its blocks so late that the microphone would have to wait."""
-MOST_HOLD_SECONDS = 0.3
-TARDY_SECONDS = 0.02
-"""A reference that is later than the blocks' lengths explain, by so much, isn't late: none comes."""
+MOST_HOLD_SECONDS = 0.15
+TARDY_SECONDS = 0.1
+"""A reference that is so late isn't late: the speaker plays nothing."""
 KEPT_SECONDS = 4.0
 """How much of the reference is kept, from its newest sample back."""
 
@@ -102,6 +102,7 @@ class _Line:
         """How many blocks had a stamp."""
         self._rate_hz = rate_hz
         self._zero: float | None = None
+        self._last: float | None = None
         self._usual: deque[float] = deque(maxlen=USUAL_BLOCKS)
         """How many seconds the newest stamps were off, by the first one and the count."""
         self._odd: list[float] = []
@@ -114,7 +115,9 @@ class _Line:
     def place(self, count: int, when: float | None, lost: int) -> int:
         """Count a block, and return the position of its first sample."""
         self.skip(lost)
-        if when is not None and abs(when) < NO_TIME:  # false for NaN, too
+        # A stamp that stands still is none; that it is NaN fails the comparison.
+        if when is not None and abs(when) < NO_TIME and when != self._last:
+            self._last = when
             self.stamped += 1
             self._compare(count, when)
         self.position += count
@@ -184,6 +187,8 @@ class Aligner:
         self._needed = 0
         """Position after the newest sample that was asked for."""
         self._far_block = 0
+        self._since_far = 0
+        """How many samples the microphone gave since the speaker last told of some."""
         self._offset: int | None = None
         """A microphone's sample goes with the speaker's sample that is so many positions further."""
         self._lead: float | None = None
@@ -224,6 +229,7 @@ class Aligner:
         self._late += max(late, 0)
         self._late_blocks = self._late_blocks + 1 if late > 0 else 0
         self._far_block = max(len(samples), 1)
+        self._since_far = 0
         self._write(start, samples)
 
     def _write(self, start: int, samples: Samples) -> None:
@@ -247,6 +253,7 @@ class Aligner:
           lost: How many samples are missing before them.
         """
         start = self._near.place(count, when, lost)
+        self._since_far += count
         self._lay(start + count)
         if self._offset is None:
             return np.zeros(count, np.int16)
@@ -309,9 +316,11 @@ class Aligner:
         self._lead = LEAD_SECONDS
         exact -= self.skew
         lacking = self._lacking(near_end + exact + LEAD_SECONDS * self._rate_hz)
-        if 0 < lacking < LEAD_SECONDS + 2 * self._far_seconds + TARDY_SECONDS:
-            self._lead = max(LEAD_SECONDS - lacking, LEAST_LEAD_SECONDS)
-            self._hold(lacking - LEAD_SECONDS + self._lead)
+        if lacking > 0 and self._since_far < TARDY_SECONDS * self._rate_hz + self._far_block:
+            # Nothing is heard before it is told of, whatever the stamps say: to wait for a block is
+            # enough.
+            wanted = lacking - LEAD_SECONDS + LEAST_LEAD_SECONDS
+            self._lead -= lacking - self._hold(min(wanted, self._far_seconds + LEAST_LEAD_SECONDS))
         self._offset = round(exact + self._lead * self._rate_hz)
 
     def nudge(self, samples: int) -> None:
@@ -334,7 +343,9 @@ class Aligner:
     def _far_seconds(self) -> float:
         return min(self._far_block / self._rate_hz, MOST_BLOCK_SECONDS)
 
-    def _hold(self, seconds: float) -> None:
-        most = round(MOST_HOLD_SECONDS * self._rate_hz)
-        growth = max(round(seconds * self._rate_hz), 0)
-        self.hold_samples = max(self.hold_samples, min(self.hold_samples + growth, most))
+    def _hold(self, seconds: float) -> float:
+        """Hold the microphone back by so much more, and return how much it came to."""
+        room = round(MOST_HOLD_SECONDS * self._rate_hz) - self.hold_samples
+        growth = min(max(round(seconds * self._rate_hz), 0), room)
+        self.hold_samples += growth
+        return growth / self._rate_hz

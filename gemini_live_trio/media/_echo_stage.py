@@ -47,9 +47,9 @@ class EchoStatistics:
       delay: Seconds by which the microphone's sound leaves later than it came.
       not_finite: Samples that were no numbers, and were taken for silence.
       drift_ppm: By how many millionths the microphone's clock is slower than the speaker's, as far as
-        that was heard, and is corrected; with ``speexdsp`` only.
-      echo_delay: By how many seconds the echo comes after its reference, as far as that was heard;
-        with ``speexdsp`` only, else ``None``.
+        that was heard; it is corrected. 0 where nothing is cancelled.
+      echo_delay: By how many seconds the echo comes after its reference; ``None`` while that isn't
+        clear, and where nothing is cancelled.
       alignment: How speaker and microphone lie beside each other.
     """
 
@@ -68,8 +68,7 @@ class Engine(Protocol):
     frame_samples: int
     delay_samples: int
     covers: float | None
-    """By how many seconds an echo may come after its reference; ``None`` for an engine that finds
-    that, and the drift of clocks, by itself."""
+    """By how many seconds an echo may come after its reference; ``None`` if that doesn't matter."""
 
     def cancel(self, near: Samples, far: Samples) -> Samples:
         """Return a frame without its echo."""

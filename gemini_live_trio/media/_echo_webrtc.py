@@ -34,7 +34,7 @@ class Webrtc:
 
     frame_samples = FRAME_SAMPLES
     delay_samples = 223
-    covers = None
+    covers = 0.3
 
     def __init__(self, rtc: Any) -> None:
         self._frame: Any = rtc.AudioFrame

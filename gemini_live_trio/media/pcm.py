@@ -165,9 +165,9 @@ class _Engine(Protocol):
 class Resampler:
     """One stream of sound, brought to another rate piece by piece.
 
-    However the stream is cut into pieces, the same samples come out. A piece of 960 samples at
-    48 kHz gives 320 at 16 kHz with ``purpose="live"`` each time but the first; with ``"file"`` some pieces give
-    nothing and others more. Not for several threads at once.
+    However the stream is cut into pieces, the same samples come out. With ``purpose="live"`` a
+    piece of 960 samples at 48 kHz gives 320 at 16 kHz, each time but the first; with ``"file"``
+    some pieces give nothing and others more. Not for several threads at once.
 
     Args:
       from_hz: Rate of what comes in; 1,000 to 768,000.

@@ -18,7 +18,7 @@ import difflib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
 import attrs
 import trio
@@ -41,10 +41,11 @@ __all__ = [
 EchoBackend: TypeAlias = Literal["webrtc", "speexdsp", "half_duplex", "headphones", "off"]
 """What can be done about echo; ``docs/howto/echo.md`` says which is for whom."""
 
-SoundBlock: TypeAlias = "bytes | bytearray | memoryview | npt.NDArray[np.int16 | np.floating[Any]]"
-"""Mono: bytes of 16-bit little-endian samples, an array of ``int16``, or one of floats of -1 to 1.
-
-Arrays have the shape ``(samples,)``.
+SoundBlock: TypeAlias = (
+    "bytes | bytearray | memoryview | npt.NDArray[np.int16] | npt.NDArray[np.float32]"
+)
+"""Mono: bytes of 16-bit little-endian samples; or an array of shape ``(samples,)``, of ``int16`` or
+of ``float32`` from -1 to 1.
 """
 
 MOST_DELAY = 1.0
@@ -85,7 +86,8 @@ class EchoCanceller(Protocol):
             taken for what is missing.
 
         Raises:
-          ConfigError: Half a sample, more than one channel, a type or rate that makes no sense.
+          MediaError: Half a sample, more than one channel, or a type that makes no sense.
+          ConfigError: So does the rate.
           trio.ClosedResourceError: It was closed.
         """
 
@@ -105,7 +107,7 @@ class EchoCanceller(Protocol):
           time that the back-end needs, and by ``EchoStatistics.delay``.
 
         Raises:
-          ConfigError: Half a sample, more than one channel, or a type that makes no sense.
+          MediaError: Half a sample, more than one channel, or a type that makes no sense.
           trio.ClosedResourceError: It was closed.
         """
 

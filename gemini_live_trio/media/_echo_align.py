@@ -1,8 +1,8 @@
 """Which sound of the speaker belongs to a block of the microphone; knows no device and no clock.
 
 An echo canceller learns the way from the speaker to the microphone as a filter of fixed length. It
-bears any delay that this filter covers, but none that changes: after a slip of 20 ms it needs two to
-four seconds to learn anew. And it can do nothing about an echo that comes before its cause: a
+bears any delay that this filter covers, but none that changes: after a slip of 20 ms it needs two
+to four seconds to learn anew. And it can do nothing about an echo that comes before its cause: a
 reference that is 20 ms late cancels nothing at all. So there are two rules here:
 
 * The reference comes first, by ``LEAD_SECONDS`` more than the devices' stamps say.
@@ -10,10 +10,10 @@ reference that is 20 ms late cancels nothing at all. So there are two rules here
   of one goes with the same sample of the other, whatever the stamps say from block to block: those
   of PulseAudio wander by 10 ms and back within half a minute while not one sample is missing.
 
-Counts skip what is known to be missing, and what a lasting step of the stamps says is missing, since
-a device that loses sound doesn't tell. The streams are laid beside each other anew after the first
-second, in which the stamps of many devices are wrong; and when two devices' clocks have drifted
-apart by ``DRIFT_SECONDS``.
+Counts skip what is known to be missing, and what a lasting step of the stamps says is missing,
+since a device that loses sound doesn't tell. The streams are laid beside each other anew in the
+first second, in which the stamps of many devices are wrong; and when two devices' clocks have
+drifted apart by ``DRIFT_SECONDS``.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Aligner", "EchoAlignment", "Samples"]
+__all__ = ["RATE_HZ", "Aligner", "EchoAlignment", "Int16"]
 
-Samples = npt.NDArray[np.int16]
+Int16 = npt.NDArray[np.int16]
+
+RATE_HZ = 16_000
+"""Of everything about echo: what the service takes, and what all back-ends were measured with."""
 
 LEAD_SECONDS = 0.04
 """How much earlier than the stamps say an echo may come."""
@@ -95,12 +98,11 @@ class EchoAlignment:
 class _Line:
     """The samples of one stream, counted, the missing ones included."""
 
-    def __init__(self, rate_hz: int) -> None:
+    def __init__(self) -> None:
         self.position = 0
         self.skipped = 0
         self.stamped = 0
         """How many blocks had a stamp."""
-        self._rate_hz = rate_hz
         self._zero: float | None = None
         self._last: float | None = None
         self._usual: deque[float] = deque(maxlen=USUAL_BLOCKS)
@@ -129,8 +131,8 @@ class _Line:
 
     def _compare(self, count: int, when: float) -> None:
         if self._zero is None:
-            self._zero = when - self.position / self._rate_hz
-        off = when - self._zero - self.position / self._rate_hz
+            self._zero = when - self.position / RATE_HZ
+        off = when - self._zero - self.position / RATE_HZ
         step = off - statistics.median(self._usual or [off])
         if abs(step) < STEP_SECONDS:
             self._odd.clear()
@@ -144,7 +146,7 @@ class _Line:
         if step > 0 and self.stamped > SETTLED_BLOCKS:
             skipped = self._missing(step, count)
             self.skip(skipped)
-            self._usual.append(off - skipped / self._rate_hz)
+            self._usual.append(off - skipped / RATE_HZ)
         else:
             # Nothing can have been gained, so these stamps are better than those before.
             self._usual.clear()
@@ -152,7 +154,7 @@ class _Line:
 
     def _missing(self, seconds: float, count: int) -> int:
         # Known to some milliseconds only; and what gets lost is whole blocks, mostly.
-        samples = round(seconds * self._rate_hz)
+        samples = round(seconds * RATE_HZ)
         whole = round(samples / count) * count if count else 0
         return whole if whole and abs(samples - whole) < 0.4 * count else samples
 
@@ -160,11 +162,8 @@ class _Line:
 class Aligner:
     """Two streams of samples, side by side.
 
-    All samples are 16-bit mono of the same rate. All times are seconds on one clock, of any origin,
+    All samples are 16-bit mono, 16,000 a second. All times are seconds on one clock, of any origin,
     such as PortAudio's stream time. Not safe for threads.
-
-    Args:
-      rate_hz: Sample rate of both streams.
 
     Attributes:
       pace_ppm: By how many millionths faster the reference is read than the microphone, since their
@@ -174,14 +173,13 @@ class Aligner:
         ``match`` returns; may grow with each call, never shrinks.
     """
 
-    def __init__(self, *, rate_hz: int) -> None:
+    def __init__(self) -> None:
         self.hold_samples: int = 0
         self.pace_ppm: float = 0.0
         self.skew: float = 0.0
-        self._rate_hz = rate_hz
-        self._near = _Line(rate_hz)
-        self._far = _Line(rate_hz)
-        self._ring: Samples = np.zeros(round(KEPT_SECONDS * rate_hz), np.int16)
+        self._near = _Line()
+        self._far = _Line()
+        self._ring: Int16 = np.zeros(round(KEPT_SECONDS * RATE_HZ), np.int16)
         self._end = 0
         """Position after the newest sample in the ring."""
         self._needed = 0
@@ -190,7 +188,7 @@ class Aligner:
         self._since_far = 0
         """How many samples the microphone gave since the speaker last told of some."""
         self._offset: int | None = None
-        """A microphone's sample goes with the speaker's sample that is so many positions further."""
+        """A sample of the microphone goes with the speaker's that is so many positions further."""
         self._lead: float | None = None
         self._settled = False
         self._off = 0.0
@@ -203,7 +201,7 @@ class Aligner:
         """Tell how things are; a copy that doesn't change."""
         return EchoAlignment(
             lead=self._lead,
-            hold=self.hold_samples / self._rate_hz,
+            hold=self.hold_samples / RATE_HZ,
             skipped_near=self._near.skipped,
             skipped_far=self._far.skipped,
             late=self._late,
@@ -212,7 +210,7 @@ class Aligner:
 
     # --- The speaker ------------------------------------------------------------------------
 
-    def reference(self, samples: Samples, /, *, when: float | None = None, lost: int = 0) -> None:
+    def reference(self, samples: Int16, /, *, when: float | None = None, lost: int = 0) -> None:
         """Take what the speaker plays next.
 
         Args:
@@ -232,7 +230,7 @@ class Aligner:
         self._since_far = 0
         self._write(start, samples)
 
-    def _write(self, start: int, samples: Samples) -> None:
+    def _write(self, start: int, samples: Int16) -> None:
         size = len(self._ring)
         if start > self._end:
             gap = min(start - self._end, size)
@@ -244,7 +242,7 @@ class Aligner:
 
     # --- The microphone ---------------------------------------------------------------------
 
-    def match(self, count: int, /, *, when: float | None = None, lost: int = 0) -> Samples:
+    def match(self, count: int, /, *, when: float | None = None, lost: int = 0) -> Int16:
         """Return the reference for the next block of the microphone; silence where there is none.
 
         Args:
@@ -262,7 +260,7 @@ class Aligner:
             return self._read_between(begin, count)
         return self._read(begin, count)
 
-    def _read_between(self, begin: int, count: int) -> Samples:
+    def _read_between(self, begin: int, count: int) -> Int16:
         """Read at a place between samples, and move on by a fraction of one."""
         whole = math.floor(self.skew)
         around = self._read(begin + whole - HALF_TAPS + 1, count + 2 * HALF_TAPS - 1)
@@ -271,9 +269,9 @@ class Aligner:
         between = np.convolve(around, kernel[::-1], "valid")
         return between.round().clip(-32768, 32767).astype(np.int16)
 
-    def _read(self, begin: int, count: int) -> Samples:
+    def _read(self, begin: int, count: int) -> Int16:
         self._needed = max(self._needed, begin + count)
-        found: Samples = np.zeros(count, np.int16)
+        found: Int16 = np.zeros(count, np.int16)
         size = len(self._ring)
         first = max(begin, self._end - size, 0)
         last = min(begin + count, self._end)
@@ -286,42 +284,42 @@ class Aligner:
         near, far = self._near.origin, self._far.origin
         if near is None or far is None:
             ahead = self._end - near_end - (self._offset or 0)
-            if self._end and (self._offset is None or ahead > MOST_AHEAD_SECONDS * self._rate_hz):
+            if self._end and (self._offset is None or ahead > MOST_AHEAD_SECONDS * RATE_HZ):
                 self._moves += self._offset is not None
                 self._offset = self._end - near_end
             return
-        exact = (near - far) * self._rate_hz
+        exact = (near - far) * RATE_HZ
         if self._lead is None or self._late_blocks >= LATE_BLOCKS:
             self._moves += self._lead is not None
             self._move(exact, near_end)
             return
         assert self._offset is not None
-        off = exact + self._lead * self._rate_hz - self._offset - self.skew
+        off = exact + self._lead * RATE_HZ - self._offset - self.skew
         if not self._settled:
             self._settled = min(self._near.stamped, self._far.stamped) > SETTLED_BLOCKS
-            if abs(off) > SETTLED_SECONDS * self._rate_hz:
+            if abs(off) > SETTLED_SECONDS * RATE_HZ:
                 self._move(exact, near_end)
             return
         self._seen = min(self._seen + 1, SLOW_BLOCKS)
         self._off += (off - self._off) / self._seen
-        if abs(self._off) > DRIFT_SECONDS * self._rate_hz:
+        if abs(self._off) > DRIFT_SECONDS * RATE_HZ:
             self._offset += round(self._off)
             self._moves += 1
             self._off, self._seen = 0.0, 0
 
     def _move(self, exact: float, near_end: int) -> None:
-        """Lay the streams beside each other as the stamps say, and so that the reference is there."""
+        """Lay the streams beside each other as stamps say, and so that the reference is there."""
         self._late_blocks = 0
         self._off, self._seen = 0.0, 0
         self._lead = LEAD_SECONDS
         exact -= self.skew
-        lacking = self._lacking(near_end + exact + LEAD_SECONDS * self._rate_hz)
-        if lacking > 0 and self._since_far < TARDY_SECONDS * self._rate_hz + self._far_block:
+        lacking = self._lacking(near_end + exact + LEAD_SECONDS * RATE_HZ)
+        if lacking > 0 and self._since_far < TARDY_SECONDS * RATE_HZ + self._far_block:
             # Nothing is heard before it is told of, whatever the stamps say: to wait for a block is
             # enough.
             wanted = lacking - LEAD_SECONDS + LEAST_LEAD_SECONDS
             self._lead -= lacking - self._hold(min(wanted, self._far_seconds + LEAST_LEAD_SECONDS))
-        self._offset = round(exact + self._lead * self._rate_hz)
+        self._offset = round(exact + self._lead * RATE_HZ)
 
     def nudge(self, samples: int) -> None:
         """Let the reference be ahead by so many samples more than the stamps say."""
@@ -330,22 +328,22 @@ class Aligner:
         self._moves += 1
         self._offset += samples
         if self._lead is not None:
-            self._lead += samples / self._rate_hz
+            self._lead += samples / RATE_HZ
         self._hold(self._lacking(self._near.position + self._offset))
 
     def _lacking(self, end: float) -> float:
         """Return how many seconds the speaker is too late for a block that ends there."""
         # Its next block may be just about to come, or have come just now.
         missing = end + self.skew + HALF_TAPS - self.hold_samples - self._end
-        return missing / self._rate_hz + self._far_seconds
+        return missing / RATE_HZ + self._far_seconds
 
     @property
     def _far_seconds(self) -> float:
-        return min(self._far_block / self._rate_hz, MOST_BLOCK_SECONDS)
+        return min(self._far_block / RATE_HZ, MOST_BLOCK_SECONDS)
 
     def _hold(self, seconds: float) -> float:
         """Hold the microphone back by so much more, and return how much it came to."""
-        room = round(MOST_HOLD_SECONDS * self._rate_hz) - self.hold_samples
-        growth = min(max(round(seconds * self._rate_hz), 0), room)
+        room = round(MOST_HOLD_SECONDS * RATE_HZ) - self.hold_samples
+        growth = min(max(round(seconds * RATE_HZ), 0), room)
         self.hold_samples += growth
-        return growth / self._rate_hz
+        return growth / RATE_HZ

@@ -1,10 +1,10 @@
 """How fast two devices' clocks drift apart, and where the echo is, by listening to it.
 
-Two devices rarely count alike: 10 to 100 millionths is usual between a USB microphone and a built-in
-speaker. To Speex's filter that is a room whose walls never stand still: from 50 millionths on it
-cancels next to nothing (5 to 10 dB, against 40 without drift). WebRTC bears 100 of them, but at 200
-loses its way after 12 s. Stamps are too coarse to find that out in less than ten minutes; the echo
-itself tells it within ten seconds.
+Two devices rarely count alike: 10 to 100 millionths is usual between a USB microphone and a
+built-in speaker. To Speex's filter that is a room whose walls never stand still: from 50 millionths
+on it cancels next to nothing (5 to 10 dB, against 40 without drift). WebRTC bears 100 of them, but
+at 200 loses its way after 12 s. Stamps are too coarse to find that out in less than ten minutes;
+the echo itself tells it within ten seconds.
 
 Every second, the response of the loop to the last two seconds is estimated: the cross-spectrum of
 what was heard and what was played, whitened, in which the direct sound and every reflection has its
@@ -23,7 +23,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from ._echo_align import Samples
+from ._echo_align import RATE_HZ, Int16
 
 __all__ = ["EchoWatch", "echo_delay"]
 
@@ -42,13 +42,14 @@ AGREEING = 3
 """So many in a row must agree."""
 TOLERANCE_PPM, TOLERANCE = 8.0, 0.3
 
-RATE_HZ = 16_000
 WINDOW = WINDOW_SECONDS * RATE_HZ
 EARLIEST, LATEST = -1_600, 6_400
 """Echoes from 0.1 s before their reference to 0.4 s after it are looked for, in samples."""
 STEADY_SECONDS = 0.005
 CLEAR = 7.0
-"""A response whose peak stands out less is of no echo. Among noise, the highest of so many is 4."""
+"""Times the noise: a response whose highest peak is less is of no echo. Noise comes up to 4."""
+NOISY, DIRECT = 4.5, 0.6
+"""Times the noise, and the highest peak: what is higher may be the direct sound."""
 AUDIBLE = 100.0
 """-50 dBFS: below that mean level the speaker says too little."""
 
@@ -57,7 +58,7 @@ Spectrum = npt.NDArray[np.complex128]
 
 
 def _response(near: Floats, far: Floats) -> tuple[Spectrum, Floats]:
-    """Return the loop's response as a spectrum, and over time from the earliest echo to the latest."""
+    """Return the loop's response as a spectrum, and over time from the earliest echo on."""
     size = 1 << (2 * len(near) - 1).bit_length()
     cross = np.fft.rfft(near, size) * np.conj(np.fft.rfft(far, size))
     magnitude = np.abs(cross)
@@ -79,7 +80,20 @@ def _peak(values: Floats) -> tuple[float, float]:
     return float(top), prominence
 
 
-def echo_delay(near: Samples, far: Samples) -> float | None:
+def _onset(response: Floats) -> float | None:
+    """Return when the direct sound comes, in seconds; ``None`` where there is no echo."""
+    # Some loudspeakers turn the sign.
+    height = np.abs(response)
+    noise = float(np.sqrt(np.mean(height**2)))
+    highest = float(height.max())
+    if highest <= CLEAR * noise:
+        return None
+    # A reflection may be higher, but not by much, and noise isn't that high.
+    first = int(np.argmax(height >= max(DIRECT * highest, NOISY * noise)))
+    return (first + EARLIEST) / RATE_HZ
+
+
+def echo_delay(near: Int16, far: Int16) -> float | None:
     """Return by how many seconds ``far`` is heard later in ``near``; ``None`` if it isn't heard.
 
     Args:
@@ -87,8 +101,7 @@ def echo_delay(near: Samples, far: Samples) -> float | None:
       far: What was played, as many samples.
     """
     _, response = _response(near.astype(np.float64), far.astype(np.float64))
-    place, prominence = _peak(response)
-    return (place + EARLIEST) / RATE_HZ if prominence > CLEAR else None
+    return _onset(response)
 
 
 @attrs.frozen
@@ -103,21 +116,21 @@ class EchoWatch:
 
     Attributes:
       pace_ppm: By how many millionths faster the reference has to be read than the microphone.
-      delay: By how many seconds the echo comes after its reference; ``None`` while that isn't clear.
+      delay: By how many seconds the echo comes after its reference; ``None`` while it isn't clear.
     """
 
     def __init__(self) -> None:
         self.pace_ppm: float = 0.0
         self.delay: float | None = None
-        self._near: Samples = np.zeros(WINDOW, np.int16)
-        self._far: Samples = np.zeros(WINDOW, np.int16)
+        self._near: Int16 = np.zeros(WINDOW, np.int16)
+        self._far: Int16 = np.zeros(WINDOW, np.int16)
         self._filled = 0
         self._skew = 0.0
         self._looks: deque[_Look | None] = deque(maxlen=APART)
         self._estimates: deque[float] = deque(maxlen=ESTIMATES)
         self._delays: deque[float] = deque(maxlen=AGREEING)
 
-    def take(self, near: Samples, far: Samples, *, skew: float) -> None:
+    def take(self, near: Int16, far: Int16, *, skew: float) -> None:
         """Take the next samples of both, as many of one as of the other.
 
         Args:
@@ -157,10 +170,10 @@ class EchoWatch:
         self._looks.append(_Look(spectrum, self._skew))
 
     def _find_delay(self, response: Floats) -> None:
-        place, prominence = _peak(response)
-        if prominence < CLEAR:
+        onset = _onset(response)
+        if onset is None:
             return
-        self._delays.append((place + EARLIEST) / RATE_HZ)
+        self._delays.append(onset)
         steady = max(self._delays) - min(self._delays) < STEADY_SECONDS
         self.delay = self._delays[-1] if len(self._delays) == AGREEING and steady else None
 

@@ -13,9 +13,9 @@ import trio
 
 from ..errors import ConfigError, MediaError
 from ._echo import EchoChoice
-from ._echo_align import Samples
+from ._echo_align import RATE_HZ, Int16
 from ._echo_drift import echo_delay
-from ._echo_stage import RATE_HZ, EchoStage
+from ._echo_stage import EchoStage
 
 if TYPE_CHECKING:
     from ._echo import EchoCanceller
@@ -53,7 +53,8 @@ class EchoMeasurement:
         follows says nothing: headphones, a speaker turned down, a microphone turned off.
       echo_dbfs: Loudness of the echo in the microphone, 0 being full scale.
       noise_dbfs: Loudness of the microphone before the test signal.
-      delay: Seconds by which the echo came after its reference; for ``open_echo_canceller``.
+      delay: Seconds by which the echo came after its reference, for ``open_echo_canceller``;
+        ``None`` where that wasn't clear.
       attenuation_db: How much quieter the echo left than it came, over the last third of the test.
       by_second: The same for each second of the test, by which one sees how fast it learns;
         ``None`` for a second without echo.
@@ -62,7 +63,7 @@ class EchoMeasurement:
     heard: bool
     echo_dbfs: float
     noise_dbfs: float
-    delay: float
+    delay: float | None
     attenuation_db: float
     by_second: tuple[float | None, ...]
 
@@ -105,12 +106,12 @@ def _powers(samples: Sound) -> npt.NDArray[np.float64]:
     return power
 
 
-def speech_like(seconds: float, *, rate_hz: int, seed: int = 1) -> Samples:
+def speech_like(seconds: float, *, rate_hz: int, seed: int = 1) -> Int16:
     """Return a sound with the rhythm and the spectrum of speech, at -20 dBFS, always the same.
 
     Args:
       seconds: Its length.
-      rate_hz: Samples a second; 16,000 or more.
+      rate_hz: Int16 a second; 16,000 or more.
       seed: Which of many.
     """
     dice = np.random.default_rng(seed)
@@ -168,7 +169,7 @@ def measured(
 
     late = attenuation(len(active) * 2 // 3, len(active))
     return EchoMeasurement(
-        heard=late is not None and float(active.mean()) > 0.1,
+        heard=late is not None and delay is not None and float(active.mean()) > 0.1,
         echo_dbfs=_dbfs(float(powers[active].mean()) if active.any() else 0.0),
         noise_dbfs=_dbfs(noise),
         delay=delay,
@@ -210,7 +211,7 @@ async def measure_echo(
         raise ConfigError(f"A test lasts {SHORTEST} to {LONGEST} s, not {seconds!r}.")
     probe = _Probe()
     matched = EchoStage(probe, EchoChoice("off", "off", "It only watches."))
-    out: list[Samples] = []
+    out: list[Int16] = []
 
     async def listen(duration: float) -> None:
         until = sum(map(len, out)) + round(duration * RATE_HZ)
@@ -243,10 +244,10 @@ class _Probe:
     covers = None
 
     def __init__(self) -> None:
-        self.near: list[Samples] = []
-        self.far: list[Samples] = []
+        self.near: list[Int16] = []
+        self.far: list[Int16] = []
 
-    def cancel(self, near: Samples, far: Samples) -> Samples:
+    def cancel(self, near: Int16, far: Int16) -> Int16:
         self.near.append(near)
         self.far.append(far)
         return near

@@ -6,9 +6,9 @@ library also has the preprocessor, which takes away what the filter leaves, in t
 reads past the end of what is too short. It serves where Python can't find the library although the
 binding was linked with it.
 
-Measured with frames of 20 ms, which do better than 10 ms once the preprocessor is on. The filter has
-to be as long as the delay of the loop and the echo of the room together; a longer one learns more
-slowly, a shorter one learns nothing. Without denoising, the preprocessor did nothing at all.
+Measured: frames of 20 ms do better than 10 ms once the preprocessor is on. The filter has to be as
+long as the delay of the loop and the echo of the room together; a longer one learns more slowly, a
+shorter one learns nothing. Without denoising, the preprocessor did nothing at all.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingDependency
-from ._echo_align import Samples
+from ._echo_align import RATE_HZ, Int16
 from ._speexdsp import load_speexdsp
 
 __all__ = ["SpeexBinding", "SpeexLibrary", "binding", "open_speexdsp", "tail_samples"]
 
-RATE_HZ = 16_000
 FRAME_SAMPLES = 320
 REVERB_SECONDS = 0.12
 """How long a room's echo lasts, for what matters."""
@@ -67,9 +66,9 @@ class SpeexLibrary:
         speex.speex_preprocess_ctl(self._preprocess, PREPROCESS_SET_ECHO_STATE, self._echo)
         speex.speex_preprocess_ctl(self._preprocess, PREPROCESS_SET_DENOISE, ctypes.byref(on))
 
-    def cancel(self, near: Samples, far: Samples) -> Samples:
+    def cancel(self, near: Int16, far: Int16) -> Int16:
         """Return a frame without its echo, one frame later."""
-        out: Samples = np.empty(FRAME_SAMPLES, np.int16)
+        out: Int16 = np.empty(FRAME_SAMPLES, np.int16)
         near, far = np.ascontiguousarray(near), np.ascontiguousarray(far)
         self._speex.speex_echo_cancellation(
             self._echo, near.ctypes.data, far.ctypes.data, out.ctypes.data
@@ -102,7 +101,7 @@ class SpeexBinding:
         self.covers: float | None = tail / RATE_HZ - REVERB_SECONDS
         self._canceller = module.EchoCanceller.create(FRAME_SAMPLES, tail, RATE_HZ)
 
-    def cancel(self, near: Samples, far: Samples) -> Samples:
+    def cancel(self, near: Int16, far: Int16) -> Int16:
         """Return a frame without its echo."""
         # It takes nothing but bytes.
         return np.frombuffer(self._canceller.process(near.tobytes(), far.tobytes()), np.int16)
@@ -138,7 +137,7 @@ def binding() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # it imports ``imp``
         try:
-            import speexdsp  # type: ignore[import-not-found]
+            import speexdsp  # type: ignore[import-not-found, import-untyped, unused-ignore]
         except (ImportError, OSError):
             return None
     return speexdsp

@@ -12,17 +12,16 @@ import attrs
 import numpy as np
 import trio
 
-from ..errors import ConfigError
-from ._echo_align import Aligner, EchoAlignment, Samples
+from ..errors import ConfigError, MediaError
+from ._echo_align import RATE_HZ, Aligner, EchoAlignment, Int16
 from ._echo_drift import EchoWatch
+from .pcm import Resampler, to_int16, to_pcm
 
 if TYPE_CHECKING:
     from ._echo import EchoChoice
-    from .pcm import Resampler
 
 __all__ = ["EchoStage", "EchoStatistics", "Engine", "HalfDuplex"]
 
-RATE_HZ = 16_000
 RATES_HZ = range(8_000, 192_001)
 SAMPLE = 2
 
@@ -34,7 +33,7 @@ HALF_DUPLEX_FRAME = 160
 AUDIBLE = 33
 """-60 dBFS: a reference that never exceeds it is silence."""
 HANGOVER_SECONDS = 0.35
-"""The reference's lead, the loop's delay as far as the stamps don't know it, and the room's echo."""
+"""The reference's lead, the loop's delay where stamps don't know it, and the room's echo."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,9 +44,9 @@ class EchoStatistics:
       seconds: Sound of the microphone that went through.
       reference_seconds: Sound of the speaker that it was told of, silence included.
       delay: Seconds by which the microphone's sound leaves later than it came.
-      not_finite: Samples that were no numbers, and were taken for silence.
-      drift_ppm: By how many millionths the microphone's clock is slower than the speaker's, as far as
-        that was heard; it is corrected. 0 where nothing is cancelled.
+      not_numbers: Samples that were no numbers, and were taken for silence.
+      drift_ppm: By how many millionths the microphone's clock is slower than the speaker's, as far
+        as that was heard; it is corrected. 0 where nothing is cancelled.
       echo_delay: By how many seconds the echo comes after its reference; ``None`` while that isn't
         clear, and where nothing is cancelled.
       alignment: How speaker and microphone lie beside each other.
@@ -56,7 +55,7 @@ class EchoStatistics:
     seconds: float
     reference_seconds: float
     delay: float
-    not_finite: int
+    not_numbers: int
     drift_ppm: float
     echo_delay: float | None
     alignment: EchoAlignment
@@ -65,12 +64,19 @@ class EchoStatistics:
 class Engine(Protocol):
     """What cancels; knows nothing of time."""
 
-    frame_samples: int
-    delay_samples: int
-    covers: float | None
-    """By how many seconds an echo may come after its reference; ``None`` if that doesn't matter."""
+    @property
+    def frame_samples(self) -> int:
+        """How many samples it takes at once."""
 
-    def cancel(self, near: Samples, far: Samples) -> Samples:
+    @property
+    def delay_samples(self) -> int:
+        """By how many it gives them back later."""
+
+    @property
+    def covers(self) -> float | None:
+        """By how many seconds an echo may follow its reference; ``None`` if that doesn't matter."""
+
+    def cancel(self, near: Int16, far: Int16) -> Int16:
         """Return a frame without its echo."""
 
     def close(self) -> None:
@@ -88,7 +94,7 @@ class HalfDuplex:
         self._left = 0
         self._gain = 1.0
 
-    def cancel(self, near: Samples, far: Samples) -> Samples:
+    def cancel(self, near: Int16, far: Int16) -> Int16:
         """Return the frame, or silence; what lies between is faded, so that nothing clicks."""
         if far.max(initial=0) > AUDIBLE or far.min(initial=0) < -AUDIBLE:
             self._left = round(HANGOVER_SECONDS * RATE_HZ / HALF_DUPLEX_FRAME)
@@ -118,7 +124,7 @@ class EchoStage:
     def __init__(self, engine: Engine | None, choice: EchoChoice) -> None:
         self.choice: EchoChoice = choice
         self._engine = engine
-        self._aligner = Aligner(rate_hz=RATE_HZ)
+        self._aligner = Aligner()
         covers = engine.covers if engine is not None else None
         self._covers = covers or 0.0
         self._watch = EchoWatch() if covers is not None else None
@@ -126,12 +132,12 @@ class EchoStage:
         self._far_rate_hz = RATE_HZ
         self._far_frames = _Frames()
         self._near_frames = _Frames()
-        none: Samples = np.zeros(0, np.int16)
+        none: Int16 = np.zeros(0, np.int16)
         self._near = self._far = self._ready = none
         """Halves of a frame that wait for the rest of it; and what is done."""
         self._held = none
         self._delay = 0
-        self._not_finite = 0
+        self._not_numbers = 0
         self._near_samples = 0
         self._far_seconds = 0.0
         self._closed = False
@@ -156,11 +162,10 @@ class EchoStage:
             self._far_rate_hz = rate_hz
             self._resampler = None
             if rate_hz != RATE_HZ:
-                from .pcm import Resampler
-
                 self._resampler = Resampler(rate_hz, RATE_HZ, purpose="live")
         if self._resampler is not None:
             samples = self._resampler.process(samples)
+            when = None if when is None else when - self._resampler.delay_seconds
             lost = round(lost * RATE_HZ / rate_hz)
         self._aligner.reference(samples, when=when, lost=lost)
 
@@ -174,7 +179,7 @@ class EchoStage:
         lost = self._near_frames.lost(frame, count)
         self._near_samples += count
         if self._engine is None:
-            return as_bytes(samples)
+            return to_pcm(samples)
         far = self._aligner.match(count, when=when, lost=lost)
         samples = self._hold(samples)
         if self._watch is not None:
@@ -195,9 +200,9 @@ class EchoStage:
             self._delay += lacking
             ready = np.concatenate((np.zeros(lacking, np.int16), ready))
         self._ready = ready[count:]
-        return as_bytes(ready[:count])
+        return to_pcm(ready[:count])
 
-    def _watch_over(self, watch: EchoWatch, near: Samples, far: Samples) -> None:
+    def _watch_over(self, watch: EchoWatch, near: Int16, far: Int16) -> None:
         """See to it that the echo stays where the engine can cancel it."""
         watch.take(near, far, skew=self._aligner.skew)
         self._aligner.pace_ppm = watch.pace_ppm
@@ -206,7 +211,7 @@ class EchoStage:
             self._aligner.nudge(round((GOOD_DELAY - delay) * RATE_HZ))
             watch.restart()
 
-    def _hold(self, samples: Samples) -> Samples:
+    def _hold(self, samples: Int16) -> Int16:
         growth = self._aligner.hold_samples - len(self._held)
         if not growth and not len(self._held):
             return samples
@@ -221,7 +226,7 @@ class EchoStage:
             seconds=self._near_samples / RATE_HZ,
             reference_seconds=self._far_seconds,
             delay=(self._delay + len(self._held) + own) / RATE_HZ,
-            not_finite=self._not_finite,
+            not_numbers=self._not_numbers,
             drift_ppm=self._aligner.pace_ppm,
             echo_delay=None if self._watch is None else self._watch.delay,
             alignment=self._aligner.alignment(),
@@ -237,9 +242,9 @@ class EchoStage:
         if self._closed:
             raise trio.ClosedResourceError("the echo canceller was closed")
 
-    def _samples(self, block: Any) -> Samples:
-        samples, not_finite = as_int16(block)
-        self._not_finite += not_finite
+    def _samples(self, block: Any) -> Int16:
+        samples, not_numbers = as_int16(block)
+        self._not_numbers += not_numbers
         return samples
 
 
@@ -264,37 +269,24 @@ def _checked_rate(rate_hz: int) -> int:
     return rate_hz
 
 
-def as_int16(block: Any) -> tuple[Samples, int]:
+def as_int16(block: Any) -> tuple[Int16, int]:
     """Return a block as samples, and how many of them were no numbers.
 
     Raises:
-      ConfigError: It is no sound in one of the forms that are taken.
+      MediaError: It is no sound in one of the forms that are taken.
     """
     if isinstance(block, np.ndarray):
         if block.ndim != 1:
-            raise ConfigError(f"A block of sound is mono, of shape (n,), not {block.shape}.")
-        if block.dtype == np.int16:
-            return block, 0
-        if not np.issubdtype(block.dtype, np.floating):
-            raise ConfigError(f"A block of sound has samples of int16 or float, not {block.dtype}.")
-        finite = np.isfinite(block)
-        bad = len(block) - int(np.count_nonzero(finite))
-        if bad:
-            block = np.where(finite, block, 0.0)
-        return (block * 32768.0).round().clip(-32768, 32767).astype(np.int16), bad
+            raise MediaError(f"A block of sound is mono, of shape (samples,), not {block.shape}.")
+        floats = block.dtype == np.float32
+        bad = len(block) - int(np.count_nonzero(np.isfinite(block))) if floats else 0
+        return to_int16(block), bad
     try:
         view = memoryview(block).cast("B")
-    except (TypeError, ValueError):
-        raise ConfigError(
+    except TypeError:
+        raise MediaError(
             f"A block of sound is bytes or an array of samples, not {type(block).__name__}."
         ) from None
     if len(view) % SAMPLE:
-        raise ConfigError(
-            f"A block of sound has whole samples of two bytes, and this one has {len(view)} bytes."
-        )
+        raise MediaError(f"16-bit sound has an even number of bytes, not {len(view)}.")
     return np.frombuffer(view, "<i2").astype(np.int16, copy=False), 0
-
-
-def as_bytes(samples: Samples) -> bytes:
-    """Return samples as little-endian bytes."""
-    return samples.astype("<i2", copy=False).tobytes()

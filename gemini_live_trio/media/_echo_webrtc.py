@@ -1,8 +1,8 @@
 """Echo cancelling with WebRTC's AEC3, which the package ``livekit`` brings.
 
-Of that package only the audio processing is used: no room is joined, no event loop needed. It brings
-some 30 MB and five threads of its own, which stay until the process ends; its import takes half a
-second.
+Of that package only the audio processing is used: no room is joined, no event loop needed. It
+brings some 30 MB and five threads of its own, which stay until the process ends; its import takes
+half a second.
 
 Noise suppression and the high-pass filter are on: together they take away 12 dB more of the echo
 and leave the user's voice as it is with the canceller alone. Automatic gain is off, since the
@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingDependency
-from ._echo_align import Samples
+from ._echo_align import RATE_HZ, Int16
 
 __all__ = ["Webrtc", "open_webrtc"]
 
-RATE_HZ = 16_000
 FRAME_SAMPLES = 160
 """10 ms, the only length it takes."""
 
@@ -45,14 +44,14 @@ class Webrtc:
             auto_gain_control=False,
         )
 
-    def cancel(self, near: Samples, far: Samples) -> Samples:
+    def cancel(self, near: Int16, far: Int16) -> Int16:
         """Return a frame without its echo, some 14 ms later."""
         self._module.process_reverse_stream(self._framed(far)[0])
         frame, samples = self._framed(near)
         self._module.process_stream(frame)
         return np.frombuffer(samples, np.int16)
 
-    def _framed(self, samples: Samples) -> tuple[Any, bytearray]:
+    def _framed(self, samples: Int16) -> tuple[Any, bytearray]:
         # It writes where it reads.
         own = bytearray(samples.tobytes())
         return self._frame(own, RATE_HZ, 1, len(samples)), own

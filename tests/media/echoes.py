@@ -83,7 +83,9 @@ def likeness(clean: Any, sound: Any) -> float:
         parts = [(hertz >= c * 2 ** (-1 / 6)) & (hertz < c * 2 ** (1 / 6)) for c in centres]
         return np.sqrt([spectra[:, part].sum(axis=1) for part in parts])
 
-    return float(np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(bands(clean), bands(sound))]))
+    return float(
+        np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(bands(clean), bands(sound), strict=True)])
+    )
 
 
 # --- Devices ---------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from media.echoes import (  # noqa: E402
     through,
 )
 
-from gemini_live_trio.errors import ConfigError  # noqa: E402
+from gemini_live_trio.errors import ConfigError, MediaError  # noqa: E402
 from gemini_live_trio.media._echo import open_echo_canceller  # noqa: E402
 
 LENGTH = 13.0
@@ -151,16 +151,30 @@ async def test_blocks_of_any_length_do(backend, far, block):
     assert erle(near, out, 5, LENGTH) > 25
 
 
-@pytest.mark.parametrize("late", [0.09, -0.2])
-async def test_stamps_that_are_wrong_are_found_out_by_the_echo(far, late):
-    """By them the echo comes before its reference, or after Speex has forgotten that."""
+async def test_stamps_by_which_the_echo_comes_first_are_found_out_by_the_echo(backend, far):
+    async with open_echo_canceller(backend) as echo:
+        near, out = through(echo, far, late=0.09)
+        found = echo.statistics()
+    assert found.alignment.moves == 1
+    assert found.echo_delay == pytest.approx(0.04, abs=0.01)
+    assert erle(near, out, 7.5, LENGTH) > 25
+
+
+async def test_an_echo_beyond_the_filter_is_brought_into_it(far):
     needs("speexdsp")
     async with open_echo_canceller("speexdsp") as echo:
-        near, out = through(echo, far, late=late)
+        near, out = through(echo, far, delay=0.3)
         assert echo.statistics().alignment.moves == 1
-        assert echo.statistics().echo_delay == pytest.approx(0.04, abs=0.01)
-    assert erle(near, out, 0.5, 2) < 3
-    assert erle(near, out, 6, LENGTH) > 20
+    assert erle(near, out, 0.5, 3) < 1
+    assert erle(near, out, 8, LENGTH) > 25
+
+
+async def test_stamps_by_which_sound_is_heard_before_it_is_told_of_are_not_believed(backend, far):
+    async with open_echo_canceller(backend) as echo:
+        near, out = through(echo, far, late=-0.25)
+        found = echo.statistics().alignment
+    assert (found.late, found.moves) == (0, 0)
+    assert erle(near, out, 5, LENGTH) > 20
 
 
 @pytest.mark.parametrize("drift_ppm", [20, -60, 150])
@@ -171,17 +185,8 @@ async def test_two_clocks_that_differ_are_found_out_by_the_echo(backend, drift_p
         near, out = through(echo, far, user, devices=Devices(drift_ppm=drift_ppm))
         if backend == "speexdsp":
             assert echo.statistics().drift_ppm == pytest.approx(drift_ppm, abs=2)
-            assert erle(near, out, 2, 5) < 25
     assert erle(near, out, 13, 16) > 28
     assert erle(near, out, 21, 24) > 28
-
-
-async def test_a_reference_that_comes_late_is_counted(backend, far):
-    async with open_echo_canceller(backend) as echo:
-        for number in range(0, 100):
-            echo.process(bytes(BLOCK * 2), when=number / 50)
-            echo.reference(bytes(BLOCK * 2), when=number / 50 - 0.5)
-        assert echo.statistics().alignment.late > 0
 
 
 async def test_a_speaker_that_says_nothing_needs_no_reference(backend):
@@ -211,12 +216,12 @@ async def test_half_duplex_mutes_the_microphone_while_the_speaker_is_heard():
 async def test_half_duplex_does_not_click():
     far = np.concatenate((np.zeros(seconds(1)), speech(1, seed=3), np.zeros(seconds(1))))
     async with open_echo_canceller("half_duplex") as echo:
-        steady = 0.5 * np.sin(2 * np.pi * 100 * np.arange(seconds(3)) / RATE_HZ)
+        steady = as_int16(0.5 * np.sin(2 * np.pi * 100 * np.arange(seconds(3)) / RATE_HZ))
         out = np.concatenate(
             [
                 np.frombuffer(echo.process(steady[first : first + BLOCK]), "<i2")
                 for first in range(0, seconds(3), BLOCK)
-                if echo.reference(far[first : first + BLOCK]) is None
+                if echo.reference(as_int16(far[first : first + BLOCK])) is None
             ]
         )
     assert (out == 0).sum() > seconds(1)
@@ -233,7 +238,7 @@ async def test_sound_passes_where_nothing_is_done(way, far):
         assert echo.choice.backend == way
         assert bool(echo.choice.warning) == (way == "off")
         assert echo.statistics().reference_seconds == pytest.approx(1 / 3)
-        with pytest.raises(ConfigError):
+        with pytest.raises(MediaError):
             echo.process(b"odd")
 
 
@@ -327,7 +332,7 @@ async def test_a_back_end_that_does_not_exist_is_refused():
     with pytest.raises(ConfigError, match="did you mean 'speexdsp'"):
         async with open_echo_canceller("speex"):
             pass
-    with pytest.raises(ConfigError, match="'auto', 'webrtc', .* or 'off'"):
+    with pytest.raises(ConfigError, match=r"'auto', 'webrtc', .* or 'off'"):
         async with open_echo_canceller("bat"):
             pass
     for delay in (-0.1, 1.1, float("nan")):
@@ -362,12 +367,12 @@ def any_backend(request):
 @pytest.mark.parametrize(
     ("block", "words"),
     [
-        (b"\0" * 639, "639 bytes"),
-        (memoryview(b"\0" * 3), "3 bytes"),
+        (b"\0" * 639, "not 639"),
+        (memoryview(b"\0" * 3), "not 3"),
         (np.zeros((320, 2), np.int16), r"\(320, 2\)"),
         (np.zeros(320, np.int32), "int32"),
+        (np.zeros(320), "float64"),
         (np.zeros(320, bool), "bool"),
-        (np.zeros(320, complex), "complex"),
         ("sound", "str"),
         (None, "NoneType"),
         ([0, 1], "list"),
@@ -377,7 +382,7 @@ def any_backend(request):
 async def test_a_block_that_is_no_sound_is_refused(any_backend, block, words):
     async with open_echo_canceller(any_backend) as echo:
         for call in (echo.process, echo.reference):
-            with pytest.raises(ConfigError, match=words):
+            with pytest.raises(MediaError, match=words):
                 call(block)
         assert len(echo.process(bytes(640))) == 640
 
@@ -389,16 +394,16 @@ async def test_a_rate_that_makes_no_sense_is_refused(any_backend, rate_hz):
             echo.reference(bytes(640), rate_hz=rate_hz)
 
 
-async def test_samples_that_are_no_numbers_are_silence_and_counted(any_backend):
+async def test_samples_that_are_no_numbers_are_counted(any_backend):
     block = np.full(BLOCK, np.nan, np.float32)
     block[:10] = [np.inf, -np.inf, 2.0, -2.0, 0.5, 0, 0, 0, 0, 0]
     async with open_echo_canceller(any_backend) as echo:
         echo.reference(block, when=float("nan"))
         out = echo.process(block, when=float("nan"))
         assert len(out) == BLOCK * 2
-        assert echo.statistics().not_finite == 2 * (BLOCK - 8)
+        assert echo.statistics().not_numbers == 2 * (BLOCK - 8)
         if any_backend == "headphones":
-            assert list(np.frombuffer(out, "<i2")[:6]) == [0, 0, 32767, -32768, 16384, 0]
+            assert list(np.frombuffer(out, "<i2")[:6]) == [32767, -32768, 32767, -32768, 16384, 0]
 
 
 async def test_an_empty_block_is_an_empty_block(any_backend):

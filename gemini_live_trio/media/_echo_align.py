@@ -22,16 +22,14 @@ import math
 import statistics
 from collections import deque
 
-import attrs
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["RATE_HZ", "Aligner", "EchoAlignment", "Int16"]
+from ._echo import RATE_HZ, EchoAlignment
+
+__all__ = ["Aligner", "Int16"]
 
 Int16 = npt.NDArray[np.int16]
-
-RATE_HZ = 16_000
-"""Of everything about echo: what the service takes, and what all back-ends were measured with."""
 
 LEAD_SECONDS = 0.04
 """How much earlier than the stamps say an echo may come."""
@@ -70,29 +68,6 @@ SLOW_BLOCKS = 1_500
 """Drift is what is left of the stamps' wandering in the mean of about so many blocks."""
 LATE_BLOCKS = 5
 """So many late blocks in a row are no accident."""
-
-
-@attrs.frozen(kw_only=True)
-class EchoAlignment:
-    """How speaker and microphone lie beside each other, and what happened to that.
-
-    Attributes:
-      lead: Seconds by which the reference is ahead of what the devices' stamps say; ``None`` while
-        there are no stamps to go by, and blocks are matched as they come.
-      hold: Seconds by which the microphone is held back, because the speaker tells of its blocks
-        late.
-      skipped_near: Samples that the microphone didn't give. As much of the reference was left out.
-      skipped_far: Samples that the speaker didn't tell of; silence was taken for them.
-      late: Samples of the reference that came after they had been needed.
-      moves: How often the streams were laid beside each other anew, after the first second.
-    """
-
-    lead: float | None
-    hold: float
-    skipped_near: int
-    skipped_far: int
-    late: int
-    moves: int
 
 
 class _Line:

@@ -23,7 +23,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from ._echo_align import RATE_HZ, Int16
+from ._echo import RATE_HZ
+from ._echo_align import Int16
 
 __all__ = ["EchoWatch", "echo_delay"]
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import numpy as np
-import numpy.typing as npt
 import trio
 
 from ..errors import ConfigError, MediaError
-from ._echo import EchoChoice
-from ._echo_align import RATE_HZ, Int16
-from ._echo_drift import echo_delay
-from ._echo_stage import EchoStage
+from ._echo import RATE_HZ, EchoChoice
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from ._echo import EchoCanceller
     from ._microphone import Microphone, MicrophoneBlock
     from ._speaker import Speaker
@@ -26,16 +23,10 @@ __all__ = [
     "EchoMeasurement",
     "erle_db",
     "measure_echo",
-    "measured",
-    "speech_like",
 ]
-
-Sound = npt.NDArray[Any]
 
 FRAME = 320
 """20 ms: attenuation is reckoned over frames of this length, those with echo in them."""
-AUDIBLE_DB = 12.0
-"""An echo that is less above the noise isn't measured, it is the noise that would be."""
 MOST_DB = 100.0
 SHORTEST, LONGEST = 3, 60
 QUIET_SECONDS = 0.5
@@ -68,11 +59,9 @@ class EchoMeasurement:
     by_second: tuple[float | None, ...]
 
 
-def _dbfs(power: float) -> float:
-    return 10 * math.log10(max(power / 32768.0**2, 1e-10))
-
-
-def erle_db(near: Sound, out: Sound, active: npt.NDArray[np.bool_] | None = None) -> float:
+def erle_db(
+    near: npt.NDArray[Any], out: npt.NDArray[Any], active: npt.NDArray[np.bool_] | None = None
+) -> float:
     """Return by how many decibels an echo was attenuated ("echo return loss enhancement").
 
     Args:
@@ -89,7 +78,7 @@ def erle_db(near: Sound, out: Sound, active: npt.NDArray[np.bool_] | None = None
     """
     if near.shape != out.shape or near.ndim != 1:
         raise ConfigError(f"The shapes {near.shape} and {out.shape} are not those of one sound.")
-    before, after = _powers(near), _powers(out)
+    before, after = powers(near), powers(out)
     if active is None:
         active = before > before.max(initial=0.0) * 1e-4
     elif active.shape != before.shape:
@@ -100,85 +89,11 @@ def erle_db(near: Sound, out: Sound, active: npt.NDArray[np.bool_] | None = None
     return min(10 * math.log10(heard / left), MOST_DB) if left else MOST_DB
 
 
-def _powers(samples: Sound) -> npt.NDArray[np.float64]:
-    frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME).astype(np.float64)
-    power: npt.NDArray[np.float64] = np.mean(frames**2, axis=1)
+def powers(samples: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the mean square of each whole frame."""
+    frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME).astype("float64")
+    power: npt.NDArray[np.float64] = (frames**2).mean(axis=1)
     return power
-
-
-def speech_like(seconds: float, *, rate_hz: int, seed: int = 1) -> Int16:
-    """Return a sound with the rhythm and the spectrum of speech, at -20 dBFS, always the same.
-
-    Args:
-      seconds: Its length.
-      rate_hz: Int16 a second; 16,000 or more.
-      seed: Which of many.
-    """
-    dice = np.random.default_rng(seed)
-    count = round(seconds * rate_hz)
-    sound = np.zeros(count)
-    place = 0
-    while place < count:
-        length = round(dice.uniform(0.1, 0.3) * rate_hz)
-        syllable = _syllable(length, rate_hz, dice)[: count - place]
-        sound[place : place + len(syllable)] = syllable
-        pause = dice.uniform(0.2, 0.4) if dice.random() < 0.15 else dice.uniform(0.01, 0.08)
-        place += length + round(pause * rate_hz)
-    scale = 3276.8 / math.sqrt(float(np.mean(sound**2)))
-    return (sound * scale).clip(-32768, 32767).astype(np.int16)
-
-
-def _syllable(length: int, rate_hz: int, dice: np.random.Generator) -> Sound:
-    """A voice's pulses with some breath, through two formants."""
-    seconds = np.arange(length) / rate_hz
-    pitch = dice.uniform(90, 220) * (1 + 0.1 * np.sin(2 * np.pi * 3 * seconds))
-    pulses = np.diff(np.floor(np.cumsum(pitch) / rate_hz), prepend=0.0)
-    source = pulses * 12 + dice.standard_normal(length) * dice.uniform(0.3, 1.0)
-    hertz = np.fft.rfftfreq(length, 1 / rate_hz)
-    shape = 0.05 / (1 + hertz / 3000)
-    for low, high, width in ((250, 900, 120), (900, 2600, 250), (2600, 6000, 900)):
-        shape += dice.uniform(0.3, 1) * np.exp(-(((hertz - dice.uniform(low, high)) / width) ** 2))
-    shape *= (hertz > 80) & (hertz < 7500)
-    sound: Sound = np.fft.irfft(np.fft.rfft(source) * shape, length)
-    return sound * np.sin(np.pi * np.arange(length) / length) * dice.uniform(0.4, 1.0)
-
-
-def measured(
-    near: Sequence[Sound], out: Sequence[Sound], far: Sequence[Sound], *, quiet: float
-) -> EchoMeasurement:
-    """Return what three streams of blocks, side by side, say about the echo in them.
-
-    Args:
-      near: What the microphone heard.
-      out: What the canceller made of it.
-      far: The reference.
-      quiet: How many seconds at the beginning are without echo.
-    """
-    heard, left, played = (np.concatenate(blocks) for blocks in (near, out, far))
-    first = round(quiet * RATE_HZ)
-    noise = float(_powers(heard[:first]).mean())
-    delay = echo_delay(heard[first:], played[first:])
-    powers = _powers(heard[first:])
-    active = powers > max(noise, 1.0) * 10 ** (AUDIBLE_DB / 10)
-    frames = RATE_HZ // FRAME
-
-    def attenuation(begin: int, end: int) -> float | None:
-        part = slice(first + begin * FRAME, first + end * FRAME)
-        value = erle_db(heard[part], left[part], active[begin:end])
-        return None if math.isnan(value) else value
-
-    late = attenuation(len(active) * 2 // 3, len(active))
-    return EchoMeasurement(
-        heard=late is not None and delay is not None and float(active.mean()) > 0.1,
-        echo_dbfs=_dbfs(float(powers[active].mean()) if active.any() else 0.0),
-        noise_dbfs=_dbfs(noise),
-        delay=delay,
-        attenuation_db=late or 0.0,
-        by_second=tuple(
-            attenuation(second * frames, (second + 1) * frames)
-            for second in range(len(active) // frames)
-        ),
-    )
 
 
 async def measure_echo(
@@ -209,13 +124,16 @@ async def measure_echo(
         raise ConfigError(f"The microphone must give 16,000 samples, not {microphone.rate_hz}.")
     if not SHORTEST <= seconds <= LONGEST:
         raise ConfigError(f"A test lasts {SHORTEST} to {LONGEST} s, not {seconds!r}.")
-    probe = _Probe()
-    matched = EchoStage(probe, EchoChoice("off", "off", "It only watches."))
-    out: list[Int16] = []
+    from ._echo_signal import Probe, measured, speech_like
+    from ._echo_stage import Stage
+
+    probe = Probe()
+    matched = Stage(probe, EchoChoice("off", "off", "It only watches."))
+    out: list[bytes] = []
 
     async def listen(duration: float) -> None:
-        until = sum(map(len, out)) + round(duration * RATE_HZ)
-        while sum(map(len, out)) < until:
+        left = round(duration * RATE_HZ)
+        while left > 0:
             block = await _next_block(microphone)
             for played in tap.take():
                 for stage in (canceller, matched):
@@ -223,37 +141,18 @@ async def measure_echo(
                         played.pcm, rate_hz=played.rate_hz, when=played.dac_time, frame=played.frame
                     )
             matched.process(block.pcm, when=block.adc_time)
-            out.append(np.frombuffer(canceller.process(block.pcm, when=block.adc_time), "<i2"))
+            out.append(canceller.process(block.pcm, when=block.adc_time))
+            left -= len(block.pcm) // 2
 
     with speaker.tap() as tap:
         await listen(QUIET_SECONDS)
+        signal = speech_like(seconds, rate_hz=SPEAKER_RATE_HZ)
         try:
-            signal = speech_like(seconds, rate_hz=SPEAKER_RATE_HZ)
             await speaker.play(signal.astype("<i2").tobytes(), rate_hz=SPEAKER_RATE_HZ)
             await listen(seconds)
         finally:
             speaker.flush()
-    return measured(probe.near, out, probe.far, quiet=QUIET_SECONDS)
-
-
-class _Probe:
-    """An engine that changes nothing and remembers all."""
-
-    frame_samples = FRAME
-    delay_samples = 0
-    covers = None
-
-    def __init__(self) -> None:
-        self.near: list[Int16] = []
-        self.far: list[Int16] = []
-
-    def cancel(self, near: Int16, far: Int16) -> Int16:
-        self.near.append(near)
-        self.far.append(far)
-        return near
-
-    def close(self) -> None:
-        """Do nothing."""
+    return measured(probe, b"".join(out), quiet=QUIET_SECONDS)
 
 
 async def _next_block(microphone: Microphone) -> MicrophoneBlock:

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingDependency
-from ._echo_align import RATE_HZ, Int16
+from ._echo import RATE_HZ
+from ._echo_align import Int16
 from ._speexdsp import load_speexdsp
 
 __all__ = ["SpeexBinding", "SpeexLibrary", "binding", "open_speexdsp", "tail_samples"]

@@ -6,21 +6,18 @@ frames of the engine's own length. What comes out is as long as what went in.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-import attrs
 import numpy as np
 import trio
 
 from ..errors import ConfigError, MediaError
-from ._echo_align import RATE_HZ, Aligner, EchoAlignment, Int16
+from ._echo import RATE_HZ, EchoChoice, EchoStatistics
+from ._echo_align import Aligner, Int16
 from ._echo_drift import EchoWatch
 from .pcm import Resampler, to_int16, to_pcm
 
-if TYPE_CHECKING:
-    from ._echo import EchoChoice
-
-__all__ = ["EchoStage", "EchoStatistics", "Engine", "HalfDuplex"]
+__all__ = ["Engine", "HalfDuplex", "Stage"]
 
 RATES_HZ = range(8_000, 192_001)
 SAMPLE = 2
@@ -34,31 +31,6 @@ AUDIBLE = 33
 """-60 dBFS: a reference that never exceeds it is silence."""
 HANGOVER_SECONDS = 0.35
 """The reference's lead, the loop's delay where stamps don't know it, and the room's echo."""
-
-
-@attrs.frozen(kw_only=True)
-class EchoStatistics:
-    """How an echo canceller is doing, since it was opened.
-
-    Attributes:
-      seconds: Sound of the microphone that went through.
-      reference_seconds: Sound of the speaker that it was told of, silence included.
-      delay: Seconds by which the microphone's sound leaves later than it came.
-      not_numbers: Samples that were no numbers, and were taken for silence.
-      drift_ppm: By how many millionths the microphone's clock is slower than the speaker's, as far
-        as that was heard; it is corrected. 0 where nothing is cancelled.
-      echo_delay: By how many seconds the echo comes after its reference; ``None`` while that isn't
-        clear, and where nothing is cancelled.
-      alignment: How speaker and microphone lie beside each other.
-    """
-
-    seconds: float
-    reference_seconds: float
-    delay: float
-    not_numbers: int
-    drift_ppm: float
-    echo_delay: float | None
-    alignment: EchoAlignment
 
 
 class Engine(Protocol):
@@ -110,14 +82,11 @@ class HalfDuplex:
         """Do nothing."""
 
 
-class EchoStage:
-    """What ``open_echo_canceller`` opens: an ``EchoCanceller`` that tells about itself.
+class Stage:
+    """An engine with what it needs around it: what ``EchoStage`` promises.
 
-    What its methods take and give is written down there. It costs a core, for a second of sound,
-    4 ms with ``speexdsp`` and 20 ms with ``webrtc``, and nothing waits; a third more where the
-    speaker's rate isn't 16,000.
-
-    Attributes:
+    Args:
+      engine: What cancels; with ``None``, blocks are checked and given back.
       choice: What it is, and why.
     """
 

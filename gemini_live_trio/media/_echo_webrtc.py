@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingDependency
-from ._echo_align import RATE_HZ, Int16
+from ._echo import RATE_HZ
+from ._echo_align import Int16
 
 __all__ = ["Webrtc", "open_webrtc"]
 

@@ -26,7 +26,7 @@ def seconds(number: float) -> int:
 
 def speech(length: float, *, seed: int, dbfs: float = -20.0) -> Any:
     """Floats, full scale being 1."""
-    from gemini_live_trio.media._echo_measure import speech_like
+    from gemini_live_trio.media._echo_signal import speech_like
 
     return speech_like(length, rate_hz=RATE_HZ, seed=seed) / 32768 * 10 ** ((dbfs + 20) / 20)
 
@@ -142,6 +142,7 @@ def through(
     devices: Devices = Devices(),
     frames: bool = False,
     late: float = 0.0,
+    rate_hz: int = RATE_HZ,
     **room: float,
 ) -> tuple[Any, Any]:
     """Send sound through room, devices and canceller; return what it heard, and what it made of it.
@@ -153,6 +154,7 @@ def through(
       devices: Theirs.
       frames: Whether the canceller is told what the microphone lost.
       late: How many seconds later than it sounds the reference is said to sound.
+      rate_hz: The speaker's; its blocks stay as long as they are.
       **room: For ``echo_of``.
     """
     length = len(far) / RATE_HZ
@@ -162,12 +164,16 @@ def through(
     air[: len(user)] += user
     heard = as_int16(at_another_pace(air, devices.drift_ppm) if devices.drift_ppm else air)
     given = as_int16(far)
+    if rate_hz != RATE_HZ:
+        soxr = pytest.importorskip("soxr", reason="needs the extra audio")
+        given = as_int16(soxr.resample(far, RATE_HZ, rate_hz))
     near, out = [], []
     for device, first, stamp in devices.blocks(length):
         if device == "far":
-            block = given[first : first + devices.far_block]
+            begin = first * rate_hz // RATE_HZ
+            block = given[begin : (first + devices.far_block) * rate_hz // RATE_HZ]
             if len(block):
-                canceller.reference(block, when=stamp + late)
+                canceller.reference(block, rate_hz=rate_hz, when=stamp + late, frame=begin)
         else:
             block = heard[first : first + devices.block]
             frame = first if frames else None

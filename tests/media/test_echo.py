@@ -65,6 +65,22 @@ async def test_an_echo_is_cancelled(backend, far):
     assert erle(near, out, 8, LENGTH) > 30
 
 
+@pytest.mark.parametrize("rate_hz", [24_000, 44_100, 48_000])
+async def test_a_speaker_of_any_rate_is_cancelled(backend, far, rate_hz):
+    async with open_echo_canceller(backend) as echo:
+        near, out = through(echo, far, rate_hz=rate_hz)
+        assert echo.statistics().alignment.skipped_far == 0
+    assert erle(near, out, 5, LENGTH) > 25
+
+
+async def test_a_speaker_that_changes_its_rate_is_followed(backend, far):
+    async with open_echo_canceller(backend) as echo:
+        for rate_hz in (48_000, 16_000, 24_000):
+            for number in range(50):
+                echo.reference(bytes(rate_hz // 25), rate_hz=rate_hz, when=number / 50)
+                assert len(echo.process(bytes(640), when=number / 50)) == 640
+
+
 async def test_webrtc_cancels_from_the_first_second(far):
     needs("webrtc")
     async with open_echo_canceller("webrtc") as echo:
@@ -344,12 +360,12 @@ async def test_a_back_end_that_does_not_exist_is_refused():
 async def test_the_binding_cancels_where_the_library_is_not_found(far):
     from gemini_live_trio.media._echo import EchoChoice
     from gemini_live_trio.media._echo_speexdsp import SpeexBinding, binding, tail_samples
-    from gemini_live_trio.media._echo_stage import EchoStage
+    from gemini_live_trio.media._echo_stage import Stage
 
     module = binding()
     if module is None:
         pytest.skip("needs the extra speexdsp, which installs before Python 3.12 only")
-    echo = EchoStage(SpeexBinding(module, tail_samples(None)), EchoChoice("speexdsp", "auto", ""))
+    echo = Stage(SpeexBinding(module, tail_samples(None)), EchoChoice("speexdsp", "auto", ""))
     near, out = through(echo, far)
     echo.close()
     assert erle(near, out, 8, LENGTH) > 15

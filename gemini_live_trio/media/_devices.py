@@ -249,7 +249,7 @@ def _sounddevice() -> Any:
     except OSError as error:  # sounddevice is there, and PortAudio isn't
         raise MissingDependency(
             "Microphone and speaker need the PortAudio library: apt-get install libportaudio2, "
-            "or what your system calls it; and: pip install \"gemini-live-trio[audio]\""
+            'or what your system calls it; and: pip install "gemini-live-trio[audio]"'
         ) from error
     return sounddevice
 

@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 import trio
 
 from ..errors import ConfigError
-from ._blocks import Blocks
 from ._devices import Latency, Link, check_numbers
 from ._lines import DeviceLost, DeviceRestored, Line
+
+if TYPE_CHECKING:
+    from .pcm import AudioEncoder
 
 __all__ = [
     "Microphone",
@@ -141,6 +143,7 @@ class Microphone:
             work=self._capture,
             wake=self._wake,
         )
+        self._block_ms = block_ms
         self._block_frames = rate_hz * block_ms // 1000
         self._tail_blocks = max(1, round(TAIL_SECONDS * 1000 / block_ms))
         self._most = max(1, buffer_ms // block_ms)
@@ -162,7 +165,7 @@ class Microphone:
         # Trio's thread alone.
         self._tail = self._tail_blocks
         """How many blocks of silence are left before a pause."""
-        self._blocks = Blocks(rate_hz=rate_hz, frames=self._block_frames)
+        self._encoder: tuple[Link, AudioEncoder] | None = None
         self._ready: deque[MicrophoneEvent] = deque()
         self._next_number = 0
         self._newest = MicrophoneBlock(bytes(self._block_frames * 2), rate_hz, 0.0)
@@ -290,15 +293,29 @@ class Microphone:
             return
         silent = self._muted or raw.muted
         self._zeroed += silent
-        for pcm, time in self._blocks.feed(
-            bytes(len(raw.pcm)) if silent else raw.pcm,
-            rate_hz=raw.link.rate_hz,
-            channels=raw.link.channels,
-            time=raw.adc_time,
-        ):
-            self._ready.append(MicrophoneBlock(pcm, self.rate_hz, time))
+        encoder = self._encoder_for(raw.link)
+        # What is held came right before; where it didn't, because something is missing, the time
+        # is wrong by less than a block.
+        time = raw.adc_time - encoder.held_seconds
+        for pcm in encoder.feed_pcm(bytes(len(raw.pcm)) if silent else raw.pcm):
+            block = MicrophoneBlock(pcm, self.rate_hz, time)
+            self._ready.append(block)
+            time += block.seconds
             if self._muted:
                 self._count_down()
+
+    def _encoder_for(self, link: Link) -> AudioEncoder:
+        if self._encoder is None or self._encoder[0] is not link:
+            from .pcm import AudioEncoder
+
+            encoder = AudioEncoder(
+                from_hz=link.rate_hz,
+                rate_hz=self.rate_hz,
+                channels=link.channels,
+                block_ms=self._block_ms,
+            )
+            self._encoder = link, encoder
+        return self._encoder[1]
 
     def _count_down(self) -> None:
         if self._paused:

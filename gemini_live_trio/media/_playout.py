@@ -18,12 +18,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ._blocks import as_pcm, as_samples
-
 if TYPE_CHECKING:
     from .pcm import Resampler
 
-__all__ = ["Heard", "Outlet", "Playout", "Span"]
+__all__ = ["Heard", "Outlet", "Playout", "Span", "resampled"]
 
 FADE_SECONDS = 0.005
 """How fast an interrupted voice goes silent: too short to hear, long enough not to click."""
@@ -266,6 +264,15 @@ class Heard:
             del self._heard[next(iter(self._heard))]
 
 
+def resampled(resampler: Resampler, pcm: bytes, *, last: bool = False) -> bytes:
+    """Bring the next piece of 16-bit mono to another rate."""
+    import numpy as np
+
+    from .pcm import to_pcm
+
+    return to_pcm(resampler.process(np.frombuffer(pcm, "<i2").astype(np.int16), last=last))
+
+
 class Outlet:
     """Blocks as the device wants them, out of a playout that may have another rate.
 
@@ -300,7 +307,7 @@ class Outlet:
             delay = len(self._held) / SAMPLE / self._device_hz
             pcm, spans = self._playout.take(-(-lacking * self._rate_hz // self._device_hz))
             taken.append((delay, spans))
-            self._held += as_pcm(self._resampler.process(as_samples(pcm)))
+            self._held += resampled(self._resampler, pcm)
         block = bytes(self._held[: frames * SAMPLE])
         del self._held[: frames * SAMPLE]
         return block, taken

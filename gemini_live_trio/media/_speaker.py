@@ -20,10 +20,9 @@ import attrs
 import trio
 
 from ..errors import ConfigError
-from ._blocks import as_pcm, as_samples
 from ._devices import RATES_HZ, Latency, Link, check_numbers
 from ._lines import DeviceLost, DeviceRestored, Line
-from ._playout import Heard, Outlet, Playout
+from ._playout import Heard, Outlet, Playout, resampled
 
 if TYPE_CHECKING:
     from .pcm import Resampler
@@ -125,13 +124,11 @@ class _Source:
         whole = len(pcm) // SAMPLE * SAMPLE
         self._half = pcm[whole:]
         pcm = pcm[:whole]
-        return pcm if self._resampler is None else as_pcm(self._resampler.process(as_samples(pcm)))
+        return pcm if self._resampler is None else resampled(self._resampler, pcm)
 
     def end(self) -> bytes:
         """Return what the resampler has held back."""
-        if self._resampler is None:
-            return b""
-        return as_pcm(self._resampler.process(as_samples(b""), last=True))
+        return b"" if self._resampler is None else resampled(self._resampler, b"", last=True)
 
 
 class Speaker:

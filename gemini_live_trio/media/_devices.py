@@ -323,9 +323,8 @@ def choose(devices: Sequence[Device], direction: Direction, wanted: str | int | 
             f"{found[0].name!r} can't be used as a {kind}: it has no channels for {direction}."
         )
     if len({device.name for device in usable}) > 1:
-        raise MediaError(
-            f"{wanted!r} may be {_listed([device.name for device in usable])}; say more of its name."
-        )
+        names = _listed([device.name for device in usable])
+        raise MediaError(f"{wanted!r} may be {names}; say more of its name.")
     ways = [device.host_api for device in devices if device._is_default(direction)]
     return next((device for device in usable if device.host_api in ways), usable[0])
 
@@ -379,14 +378,13 @@ def _ways(device: Device, direction: Direction, rate_hz: int) -> Iterator[tuple[
             yield rate, channels
 
 
-def _reason(error: Any, rate_hz: int, channels: int) -> str:
-    text, number, *_ = (*error.args, None, None)
-    match number:
-        case _ if number == BUSY:
-            return "it is in use by another program, or is no longer there"
-        case _ if number == BAD_RATE:
-            return f"it refuses {rate_hz} samples a second"
-        case _ if number == BAD_CHANNELS:
-            return f"it refuses {channels} channel{'s' * (channels != 1)}"
+def _reason(error: Exception, rate_hz: int, channels: int) -> str:
+    text, number = (*error.args, "", 0)[:2]
+    if number == BUSY:
+        return "it is in use by another program, or is no longer there"
+    if number == BAD_RATE:
+        return f"it refuses {rate_hz} samples a second"
+    if number == BAD_CHANNELS:
+        return f"it refuses {channels} channel{'s' * (channels != 1)}"
     detail = error.args[2][2] if len(error.args) > 2 else ""  # the host's own words
     return str(detail or text or "no reason given").rstrip(".")

@@ -192,7 +192,7 @@ class Line:
                     self._trio.run_sync_soon(self._wake, idempotent=True)
             except trio.RunFinishedError:  # whoever opened it is gone for good
                 raise sounddevice.CallbackAbort from None
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 watch.failure = error  # told by the next look at it
                 raise sounddevice.CallbackAbort from None
 

@@ -47,11 +47,13 @@ class MicrophoneBlock:
       rate_hz: Their rate.
       adc_time: When the first of them was at the device, in seconds on PortAudio's clock, which the
         blocks of a speaker are stamped with too.
+      frame: How many samples came before it, those that were lost included.
     """
 
     pcm: bytes = attrs.field(repr=lambda pcm: f"<{len(pcm)} bytes>")
     rate_hz: int
     adc_time: float
+    frame: int
 
     @property
     def seconds(self) -> float:
@@ -168,7 +170,8 @@ class Microphone:
         self._encoder: tuple[Link, AudioEncoder] | None = None
         self._ready: deque[MicrophoneEvent] = deque()
         self._next_number = 0
-        self._newest = MicrophoneBlock(bytes(self._block_frames * 2), rate_hz, 0.0)
+        self._frame = 0
+        self._newest = MicrophoneBlock(bytes(self._block_frames * 2), rate_hz, 0.0, 0)
         self._given = 0
         self._zeroed = 0
         self._gaps = 0
@@ -285,9 +288,11 @@ class Microphone:
         raw = self._ring.popleft()
         if raw.link is not self._line.link:
             return  # of a device that was lost and left behind
-        if raw.number != self._next_number or raw.follows_loss:
+        missing = raw.number - self._next_number
+        if missing or raw.follows_loss:
             self._gaps += 1
         self._next_number = raw.number + 1
+        self._frame += round(missing * raw.link.frames * self.rate_hz / raw.link.rate_hz)
         if self._paused:
             self._zeroed += 1
             return
@@ -298,8 +303,9 @@ class Microphone:
         # is wrong by less than a block.
         time = raw.adc_time - encoder.held_seconds
         for pcm in encoder.feed_pcm(bytes(len(raw.pcm)) if silent else raw.pcm):
-            block = MicrophoneBlock(pcm, self.rate_hz, time)
+            block = MicrophoneBlock(pcm, self.rate_hz, time, self._frame)
             self._ready.append(block)
+            self._frame += self._block_frames
             time += block.seconds
             if self._muted:
                 self._count_down()
@@ -335,8 +341,10 @@ class Microphone:
         newest = blocks[-1] if blocks else self._newest
         silence = bytes(self._block_frames * 2)
         while not self._paused:
-            newest = attrs.evolve(newest, pcm=silence, adc_time=newest.adc_time + newest.seconds)
+            time = newest.adc_time + newest.seconds
+            newest = MicrophoneBlock(silence, self.rate_hz, time, self._frame)
             self._ready.append(newest)
+            self._frame += self._block_frames
             self._count_down()
 
     def _wake(self) -> None:
@@ -380,7 +388,7 @@ async def open_microphone(
     A device with another rate or more channels is mixed and resampled.
 
     Args:
-      device: Name, part of a name, or index, of ``list_devices``; the system's default for ``None``.
+      device: A name, part of one, or an index, of ``list_devices``; ``None`` for the default.
       rate_hz: Sample rate of the blocks, 8,000 to 192,000; the service wants 16,000.
       block_ms: Milliseconds in a block, 5 to 200.
       buffer_ms: How much sound may wait for who iterates; the oldest makes room, and is counted.

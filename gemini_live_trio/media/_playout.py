@@ -2,8 +2,8 @@
 
 The model's voice comes in bursts, mostly faster than real time, and a whole answer may be here
 before its first second has been heard. So the buffer holds minutes, and drops nothing but what was
-interrupted. It begins late by a little, the prebuffer, so that a late piece doesn't make a hole; when
-one does all the same, the prebuffer grows, and shrinks again while all goes well.
+interrupted. It begins late by a little, the prebuffer, so that a late piece doesn't make a hole;
+when one does all the same, the prebuffer grows, and shrinks again while all goes well.
 
 Time is counted in frames that the device has taken, which is the only clock that matters here.
 
@@ -55,7 +55,7 @@ class Playout:
     Args:
       rate_hz: Sample rate of all that is added and taken.
       capacity_seconds: How much sound may wait.
-      prebuffer: Seconds of sound that must be there before a voice begins; at most so long it waits.
+      prebuffer: Seconds of sound that must be there before a voice begins, or else be waited.
       most_prebuffer: What the prebuffer may grow to, in seconds.
 
     Attributes:
@@ -170,7 +170,7 @@ class Playout:
         return b"".join(parts), spans
 
     def flush(self, generation: int | None) -> None:
-        """Drop what waits of this generation and those before it, and refuse what yet comes of them.
+        """Drop what waits of this generation and those before it, and refuse what yet comes.
 
         With ``None`` everything that waits is dropped, and nothing refused.
         """

@@ -245,12 +245,12 @@ class Speaker:
         """Fall silent at once: drop what waits of this generation and of those before it.
 
         The device gets silence with its next block, after a fade of five milliseconds; what it was
-        handed before, some ``latency``, still sounds. Sound of these generations that comes later is
-        refused. The next generation is played from its first sample.
+        handed before, some ``latency``, still sounds. Sound of these generations that comes later
+        is refused. The next generation is played from its first sample.
 
         Args:
-          generation: The newest that is interrupted; with ``None`` everything that waits is dropped,
-            and nothing refused.
+          generation: The newest that is interrupted; with ``None`` everything that waits is
+            dropped, and nothing refused.
         """
         with self._lock:
             self._playout.flush(generation)
@@ -391,7 +391,7 @@ class Speaker:
                 lost = self._line.trouble()
                 if lost is not None:
                     await self._mend(lost)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self._failure = error  # raised by the next call, or at the end of the block
             self._wake()
 
@@ -457,7 +457,7 @@ async def open_speaker(
     Leaving the block cuts off what is playing; ``turn_played_out`` waits for its end.
 
     Args:
-      device: Name, part of a name, or index, of ``list_devices``; the system's default for ``None``.
+      device: A name, part of one, or an index, of ``list_devices``; ``None`` for the default.
       rate_hz: Sample rate of what waits, 8,000 to 192,000; the service sends 24,000.
       block_ms: Milliseconds in a block, 5 to 200.
       buffer_seconds: How much sound may wait.
@@ -471,8 +471,8 @@ async def open_speaker(
 
     Raises:
       ConfigError: A number makes no sense.
-      MediaError: There is no such device, it can't play, another program has it, or it refuses every
-        rate.
+      MediaError: There is no such device, it can't play, another program has it, or it refuses
+        every rate.
       MissingDependency: The extra ``audio`` isn't installed, or the PortAudio library isn't.
       Exception: What ``on_played`` or ``on_device`` raised, once the block has ended well.
 

@@ -323,8 +323,8 @@ def choose(devices: Sequence[Device], direction: Direction, wanted: str | int | 
             f"{found[0].name!r} can't be used as a {kind}: it has no channels for {direction}."
         )
     if len({device.name for device in usable}) > 1:
-        names = _listed([device.name for device in usable])
-        raise MediaError(f"{wanted!r} may be {names}; say more of its name.")
+        candidates = _listed([device.name for device in usable])
+        raise MediaError(f"{wanted!r} may be {candidates}; say more of its name.")
     ways = [device.host_api for device in devices if device._is_default(direction)]
     return next((device for device in usable if device.host_api in ways), usable[0])
 

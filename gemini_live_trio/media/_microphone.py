@@ -108,7 +108,10 @@ class MicrophoneStatistics:
 @attrs.frozen
 class _Raw:
     link: Link
+    captured: int
+    """How many blocks the device gave before it."""
     number: int
+    """How many of them were to be given out."""
     adc_time: float
     pcm: bytes
     muted: bool
@@ -170,6 +173,7 @@ class Microphone:
         self._encoder: tuple[Link, AudioEncoder] | None = None
         self._ready: deque[MicrophoneEvent] = deque()
         self._next_number = 0
+        self._next_captured = 0
         self._frame = 0
         self._newest = MicrophoneBlock(bytes(self._block_frames * 2), rate_hz, 0.0, 0)
         self._given = 0
@@ -288,10 +292,11 @@ class Microphone:
         raw = self._ring.popleft()
         if raw.link is not self._line.link:
             return  # of a device that was lost and left behind
-        missing = raw.number - self._next_number
-        if missing or raw.follows_loss:
+        if raw.number != self._next_number or raw.follows_loss:
             self._gaps += 1
         self._next_number = raw.number + 1
+        missing = raw.captured - self._next_captured
+        self._next_captured = raw.captured + 1
         self._frame += round(missing * raw.link.frames * self.rate_hz / raw.link.rate_hz)
         if self._paused:
             self._zeroed += 1
@@ -357,6 +362,7 @@ class Microphone:
     # --- In PortAudio's thread -------------------------------------------------------------
 
     def _capture(self, link: Link, data: Any, frames: int, time: Any, status: Any) -> bool:
+        captured = self._captured
         self._captured += 1
         lost = bool(status and status.input_overflow)
         self._overflows += lost
@@ -369,7 +375,9 @@ class Microphone:
                 self._dropped += 1
         # Not every system stamps its blocks.
         adc_time = time.inputBufferAdcTime or time.currentTime - link.latency
-        self._ring.append(_Raw(link, self._offered, adc_time, bytes(data), self._muted, lost))
+        number = self._offered
+        raw = _Raw(link, captured, number, adc_time, bytes(data), self._muted, lost)
+        self._ring.append(raw)
         self._offered += 1
         return True
 

@@ -1,9 +1,12 @@
-"""Sound in files: any recording as the blocks that a session takes, and what it says as a WAV.
+"""Ears and voice: microphone, speaker, the echo between them, and sound in files.
 
-Nothing here knows of sessions. Reading needs the extra ``audio``, which is imported when a file is
-opened; writing needs nothing.
+Nothing here knows of sessions; ``gemini_live_trio.voice`` joins them. What a part needs is imported
+when it is used: the extra ``audio``, and for devices the PortAudio library. Writing files needs
+nothing.
 """
 
+from ._devices import Device as Device
+from ._devices import list_devices as list_devices
 from ._echo import EchoAlignment as EchoAlignment
 from ._echo import EchoBackend as EchoBackend
 from ._echo import EchoCanceller as EchoCanceller
@@ -15,12 +18,28 @@ from ._echo import open_echo_canceller as open_echo_canceller
 from ._echo_measure import EchoMeasurement as EchoMeasurement
 from ._echo_measure import erle_db as erle_db
 from ._echo_measure import measure_echo as measure_echo
+from ._lines import DeviceLost as DeviceLost
+from ._lines import DeviceRestored as DeviceRestored
+from ._microphone import Microphone as Microphone
+from ._microphone import MicrophoneBlock as MicrophoneBlock
+from ._microphone import MicrophoneEvent as MicrophoneEvent
+from ._microphone import MicrophonePaused as MicrophonePaused
+from ._microphone import MicrophoneStatistics as MicrophoneStatistics
+from ._microphone import open_microphone as open_microphone
 from ._reading import SoundReader as SoundReader
 from ._reading import open_sound as open_sound
+from ._speaker import PlayedBlock as PlayedBlock
+from ._speaker import Speaker as Speaker
+from ._speaker import SpeakerStatistics as SpeakerStatistics
+from ._speaker import SpeakerTap as SpeakerTap
+from ._speaker import open_speaker as open_speaker
 from ._writing import WavWriter as WavWriter
 from ._writing import open_wav_writer as open_wav_writer
 
 __all__ = [
+    "Device",
+    "DeviceLost",
+    "DeviceRestored",
     "EchoAlignment",
     "EchoBackend",
     "EchoCanceller",
@@ -28,12 +47,24 @@ __all__ = [
     "EchoMeasurement",
     "EchoStage",
     "EchoStatistics",
+    "Microphone",
+    "MicrophoneBlock",
+    "MicrophoneEvent",
+    "MicrophonePaused",
+    "MicrophoneStatistics",
+    "PlayedBlock",
     "SoundBlock",
     "SoundReader",
+    "Speaker",
+    "SpeakerStatistics",
+    "SpeakerTap",
     "WavWriter",
     "erle_db",
+    "list_devices",
     "measure_echo",
     "open_echo_canceller",
+    "open_microphone",
     "open_sound",
+    "open_speaker",
     "open_wav_writer",
 ]

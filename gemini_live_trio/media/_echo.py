@@ -9,7 +9,8 @@ the microphone goes through an echo canceller, which is told what the speaker pl
                 echo.reference(
                     played.pcm, rate_hz=played.rate_hz, when=played.dac_time, frame=played.frame
                 )
-            await session.send_audio(echo.process(block.pcm, when=block.adc_time))
+            pcm = echo.process(block.pcm, when=block.adc_time, frame=block.frame)
+            await session.send_audio(pcm)
 """
 
 from __future__ import annotations

@@ -140,8 +140,8 @@ async def measure_echo(
                     stage.reference(
                         played.pcm, rate_hz=played.rate_hz, when=played.dac_time, frame=played.frame
                     )
-            matched.process(block.pcm, when=block.adc_time)
-            out.append(canceller.process(block.pcm, when=block.adc_time))
+            matched.process(block.pcm, when=block.adc_time, frame=block.frame)
+            out.append(canceller.process(block.pcm, when=block.adc_time, frame=block.frame))
             left -= len(block.pcm) // 2
 
     with speaker.tap() as tap:

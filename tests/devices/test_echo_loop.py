@@ -113,7 +113,9 @@ async def test_an_echo_is_cancelled_and_who_talks_over_it_is_understood(loop, vo
                             when=reference.dac_time,
                             frame=reference.frame,
                         )
-                    out[backend].append(echo.process(block.pcm, when=block.adc_time))
+                    out[backend].append(
+                        echo.process(block.pcm, when=block.adc_time, frame=block.frame)
+                    )
                 near.append(block.pcm)
                 heard = len(near) * 0.02
                 if heard > SPEAKS and not spoken:

@@ -58,14 +58,16 @@ STEP_SECONDS = 0.008
 """Stamps that step by more say that samples are missing, if the step lasts."""
 STEP_BLOCKS = 3
 """It lasts when so many blocks in a row say so."""
+CALM_BLOCKS = 150
+"""Stamps that haven't stepped for so many are right."""
 USUAL_BLOCKS = 25
 """What is usual is what is in the middle of so many blocks."""
 SETTLED_BLOCKS = 50
 """After so many blocks of both streams, their stamps are to be relied on."""
 SETTLED_SECONDS = 0.008
 DRIFT_SECONDS = 0.02
-SLOW_BLOCKS = 1_500
-"""Drift is what is left of the stamps' wandering in the mean of about so many blocks."""
+SLOW_SECONDS = 30.0
+"""Drift is what is left of the stamps' wandering in a mean over about so many seconds."""
 LATE_BLOCKS = 5
 """So many late blocks in a row are no accident."""
 
@@ -83,6 +85,12 @@ class _Line:
         self._usual: deque[float] = deque(maxlen=USUAL_BLOCKS)
         """How many seconds the newest stamps were off, by the first one and the count."""
         self._odd: list[float] = []
+        self._best = 0.0
+        """Where the stamps were before they began to step."""
+        self._undo = 0
+        """How many samples were skipped since then."""
+        self._calm = 0
+        """How many blocks ago that was."""
 
     @property
     def origin(self) -> float | None:
@@ -108,30 +116,40 @@ class _Line:
         if self._zero is None:
             self._zero = when - self.position / RATE_HZ
         off = when - self._zero - self.position / RATE_HZ
-        step = off - statistics.median(self._usual or [off])
-        if abs(step) < STEP_SECONDS:
+        usual = statistics.median(self._usual or [off])
+        self._calm += 1
+        if self._calm > CALM_BLOCKS or self.stamped <= SETTLED_BLOCKS:
+            self._best, self._undo = usual, 0
+        if abs(off - usual) < STEP_SECONDS:
             self._odd.clear()
             self._usual.append(off)
             return
-        self._odd.append(step)
+        self._odd.append(off)
         if len(self._odd) < STEP_BLOCKS:
             return
-        step = statistics.median(self._odd)
+        level = statistics.median(self._odd)
+        gone = self._gone(level, usual, count) if self.stamped > SETTLED_BLOCKS else 0
+        self.skip(gone)
+        self._undo += gone
+        self._calm = 0
         self._odd.clear()
-        if step > 0 and self.stamped > SETTLED_BLOCKS:
-            skipped = self._missing(step, count)
-            self.skip(skipped)
-            self._usual.append(off - skipped / RATE_HZ)
-        else:
-            # Nothing can have been gained, so these stamps are better than those before.
-            self._usual.clear()
-            self._usual.append(off)
+        self._usual.clear()
+        self._usual.append(level - gone / RATE_HZ)
 
-    def _missing(self, seconds: float, count: int) -> int:
+    def _gone(self, level: float, usual: float, count: int) -> int:
+        """Return how many samples a lasting step of the stamps says are missing, to their level.
+
+        What comes back to where it was before wasn't missing: after an underrun, PulseAudio's
+        stamps are wrong by 20 ms for a second.
+        """
+        if level < usual:
+            return -self._undo if abs(usual - level - self._undo / RATE_HZ) < STEP_SECONDS else 0
+        if level - self._best < STEP_SECONDS:
+            return 0
+        samples = round((level - self._best) * RATE_HZ)
         # Known to some milliseconds only; and what gets lost is whole blocks, mostly.
-        samples = round(seconds * RATE_HZ)
         whole = round(samples / count) * count if count else 0
-        return whole if whole and abs(samples - whole) < 0.4 * count else samples
+        return whole if whole and abs(samples - whole) < count / 4 else samples
 
 
 class Aligner:
@@ -167,7 +185,6 @@ class Aligner:
         self._lead: float | None = None
         self._settled = False
         self._off = 0.0
-        self._seen = 0
         self._late = 0
         self._late_blocks = 0
         self._moves = 0
@@ -182,6 +199,11 @@ class Aligner:
             late=self._late,
             moves=self._moves,
         )
+
+    @property
+    def slips(self) -> int:
+        """Changes whenever the streams have moved against each other, or may have."""
+        return self._near.skipped + self._far.skipped + self._moves
 
     # --- The speaker ------------------------------------------------------------------------
 
@@ -227,7 +249,7 @@ class Aligner:
         """
         start = self._near.place(count, when, lost)
         self._since_far += count
-        self._lay(start + count)
+        self._lay(start + count, count)
         if self._offset is None:
             return np.zeros(count, np.int16)
         begin = start + self._offset - self.hold_samples
@@ -254,7 +276,7 @@ class Aligner:
             found[first - begin : last - begin] = self._ring[np.arange(first, last) % size]
         return found
 
-    def _lay(self, near_end: int) -> None:
+    def _lay(self, near_end: int, count: int) -> None:
         """Decide where the streams lie beside each other, as rarely as possible."""
         near, far = self._near.origin, self._far.origin
         if near is None or far is None:
@@ -275,17 +297,16 @@ class Aligner:
             if abs(off) > SETTLED_SECONDS * RATE_HZ:
                 self._move(exact, near_end)
             return
-        self._seen = min(self._seen + 1, SLOW_BLOCKS)
-        self._off += (off - self._off) / self._seen
+        self._off += (off - self._off) * min(count / RATE_HZ / SLOW_SECONDS, 1.0)
         if abs(self._off) > DRIFT_SECONDS * RATE_HZ:
             self._offset += round(self._off)
             self._moves += 1
-            self._off, self._seen = 0.0, 0
+            self._off = 0.0
 
     def _move(self, exact: float, near_end: int) -> None:
         """Lay the streams beside each other as stamps say, and so that the reference is there."""
         self._late_blocks = 0
-        self._off, self._seen = 0.0, 0
+        self._off = 0.0
         self._lead = LEAD_SECONDS
         exact -= self.skew
         lacking = self._lacking(near_end + exact + LEAD_SECONDS * RATE_HZ)

@@ -8,10 +8,12 @@ the echo itself tells it within ten seconds.
 
 Every second, the response of the loop to the last two seconds is estimated: the cross-spectrum of
 what was heard and what was played, whitened, in which the direct sound and every reflection has its
-peak. By how much such a response is shifted against the one of four seconds ago is found by
+peak. By how much such a response is shifted against the one of two seconds ago is found by
 correlating the two; all reflections have a say in that, and a voice in the room has none, since it
-has nothing to do with what is played. In a simulated room that is right to 2 millionths out of 50,
-with somebody talking over it; and what remains after correction to a tenth of one.
+has nothing to do with what is played. In a simulated room that is right to 5 millionths out of 50,
+with somebody talking over it; and what remains after correction to a tenth of one. A slip, by
+samples that were lost somewhere, shifts responses too, but only those before it against those
+after it; so more estimates than it can touch have to agree.
 """
 
 from __future__ import annotations
@@ -29,19 +31,19 @@ from ._echo_align import Int16
 __all__ = ["EchoWatch", "echo_delay"]
 
 WINDOW_SECONDS = 2
-APART = 4
-"""Responses so many seconds apart are compared."""
+APART = 2
+"""Responses so many seconds apart are compared: whose windows don't overlap, just so."""
 MOST_PPM = 400.0
 AROUND = 1_600
 ALIKE = 10.0
 """Shifted against each other by up to 0.1 s, responses of one room agree in one place, which stands
 out by 12 to 50, and those of no echo, or of two rooms, in none: 4."""
 LEAST_PPM = 1.5
-ESTIMATES = 5
-"""The pace is in the middle of so many."""
-AGREEING = 3
-"""So many in a row must agree."""
-TOLERANCE_PPM, TOLERANCE = 8.0, 0.3
+AGREEING = 5
+"""So many estimates in a row must agree; a slip touches three."""
+STEADY = 3
+"""An echo that comes so many times at the same place is there."""
+TOLERANCE_PPM, TOLERANCE = 8.0, 0.6
 
 WINDOW = WINDOW_SECONDS * RATE_HZ
 EARLIEST, LATEST = -1_600, 6_400
@@ -125,11 +127,11 @@ class EchoWatch:
         self.delay: float | None = None
         self._near: Int16 = np.zeros(WINDOW, np.int16)
         self._far: Int16 = np.zeros(WINDOW, np.int16)
-        self._filled = 0
+        self._filled = -RATE_HZ
         self._skew = 0.0
         self._looks: deque[_Look | None] = deque(maxlen=APART)
-        self._estimates: deque[float] = deque(maxlen=ESTIMATES)
-        self._delays: deque[float] = deque(maxlen=AGREEING)
+        self._estimates: deque[float] = deque(maxlen=AGREEING)
+        self._delays: deque[float] = deque(maxlen=STEADY)
 
     def take(self, near: Int16, far: Int16, *, skew: float) -> None:
         """Take the next samples of both, as many of one as of the other.
@@ -142,22 +144,26 @@ class EchoWatch:
         """
         while len(near):
             count = min(RATE_HZ - self._filled, len(near))
-            for window, samples in ((self._near, near), (self._far, far)):
-                window[RATE_HZ + self._filled : RATE_HZ + self._filled + count] = samples[:count]
+            place = RATE_HZ + self._filled
+            self._near[place : place + count] = near[:count]
+            self._far[place : place + count] = far[:count]
             near, far = near[count:], far[count:]
-            self._filled += count
+            before, self._filled = self._filled, self._filled + count
+            if before < 0 <= self._filled:
+                self._skew = skew
             if self._filled == RATE_HZ:
                 self._look()
                 self._skew = skew
                 self._filled = 0
-                for window in (self._near, self._far):
-                    window[:RATE_HZ] = window[RATE_HZ:]
+                self._near[:RATE_HZ] = self._near[RATE_HZ:]
+                self._far[:RATE_HZ] = self._far[RATE_HZ:]
 
     def restart(self) -> None:
-        """Forget where the echo was, since the reference was moved."""
+        """Forget where the echo was, since the streams have moved against each other."""
         self.delay = None
         self._looks.clear()
         self._delays.clear()
+        self._filled = -RATE_HZ  # the next look is at a whole window of what comes from now on
 
     def _look(self) -> None:
         far = self._far.astype(np.float64)
@@ -176,7 +182,7 @@ class EchoWatch:
             return
         self._delays.append(onset)
         steady = max(self._delays) - min(self._delays) < STEADY_SECONDS
-        self.delay = self._delays[-1] if len(self._delays) == AGREEING and steady else None
+        self.delay = self._delays[-1] if len(self._delays) == STEADY and steady else None
 
     def _find_pace(self, spectrum: Spectrum, before: _Look) -> None:
         shifts = np.fft.irfft(spectrum * np.conj(before.spectrum))
@@ -187,10 +193,9 @@ class EchoWatch:
         # What is corrected already doesn't show.
         drifted = self._skew - before.skew - (place - AROUND)
         self._estimates.append(drifted / (APART * RATE_HZ) * 1e6)
-        newest = sorted(list(self._estimates)[-AGREEING:])
-        if len(newest) < AGREEING:
-            return
-        if newest[-1] - newest[0] > TOLERANCE_PPM + TOLERANCE * abs(newest[AGREEING // 2]):
+        if len(self._estimates) < AGREEING:
             return
         pace = statistics.median(self._estimates)
-        self.pace_ppm = pace if LEAST_PPM < abs(pace) < MOST_PPM else 0.0
+        apart = max(self._estimates) - min(self._estimates)
+        if apart < TOLERANCE_PPM + TOLERANCE * abs(pace):
+            self.pace_ppm = pace if LEAST_PPM < abs(pace) < MOST_PPM else 0.0

@@ -97,6 +97,7 @@ class Stage:
         covers = engine.covers if engine is not None else None
         self._covers = covers or 0.0
         self._watch = EchoWatch() if covers is not None else None
+        self._slips = 0
         self._resampler: Resampler | None = None
         self._far_rate_hz = RATE_HZ
         self._far_frames = _Frames()
@@ -173,12 +174,14 @@ class Stage:
 
     def _watch_over(self, watch: EchoWatch, near: Int16, far: Int16) -> None:
         """See to it that the echo stays where the engine can cancel it."""
+        if self._slips != self._aligner.slips:
+            self._slips = self._aligner.slips
+            watch.restart()
         watch.take(near, far, skew=self._aligner.skew)
         self._aligner.pace_ppm = watch.pace_ppm
         delay = watch.delay
         if delay is not None and not LEAST_DELAY < delay < self._covers:
             self._aligner.nudge(round((GOOD_DELAY - delay) * RATE_HZ))
-            watch.restart()
 
     def _hold(self, samples: Int16) -> Int16:
         growth = self._aligner.hold_samples - len(self._held)

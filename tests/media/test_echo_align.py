@@ -110,6 +110,25 @@ def test_lost_blocks_of_the_microphone_take_their_reference_with_them(lost):
     assert off[1:].sum() <= 3 * len(lost)
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        # As PulseAudio has it after an underrun; and the other way round.
+        {3.0: -0.022, 3.9: -0.010, 4.0: 0.002},
+        {3.0: 0.022, 4.0: 0.0},
+        {3.0: 0.013, 4.0: 0.022, 5.0: 0.0},
+        {3.0: -0.05, 5.5: -0.001},
+    ],
+)
+def test_stamps_that_step_and_come_back_move_nothing(steps):
+    def wander(time):
+        return next((size for since, size in reversed(steps.items()) if time >= since), 0.0)
+
+    run = Leads(Devices(wander=wander), 10)
+    assert run.leads[-1] == pytest.approx(LEAD_SECONDS * RATE_HZ, abs=1)
+    assert run.aligner.alignment().moves == 0
+
+
 def test_samples_that_are_known_to_be_missing_are_left_out_at_once():
     aligner = Aligner()
     aligner.reference(numbers(0, 16_000), when=0.0)
@@ -138,11 +157,11 @@ def test_a_speaker_that_pauses_is_silence_and_comes_back_to_its_place():
 
 @given(drift_ppm=st.floats(-300, 300))
 def test_clocks_that_drift_apart_are_brought_together(drift_ppm):
-    run = Leads(Devices(drift_ppm=drift_ppm, block=1600, far_block=1600), 400)
+    run = Leads(Devices(drift_ppm=drift_ppm, block=1600, far_block=1600), 200)
     bound = (DRIFT_SECONDS + 0.02) * RATE_HZ
     assert np.abs(run.settled - LEAD_SECONDS * RATE_HZ).max() < bound
     assert run.settled.min() > 0
-    moves = 400 * abs(drift_ppm) * 1e-6 / DRIFT_SECONDS
+    moves = 200 * abs(drift_ppm) * 1e-6 / DRIFT_SECONDS
     assert run.aligner.alignment().moves <= moves + 1
 
 

@@ -18,6 +18,7 @@ What PortAudio sees:
 =============== ===========================================================
 ``vspeaker``    an output; ``vspeaker_mon`` hears what is played there
 ``vmic``        an input; what is played on ``vmic_feed`` is heard there
+``vdeaf``       an output that can't be recorded from
 =============== ===========================================================
 
 Two things were measured and matter. The monitor of a sink to which nobody plays wakes so lazily
@@ -67,6 +68,7 @@ pcm.pulse {{ type pulse }}
 ctl.pulse {{ type pulse }}
 pcm.!default {{ type pulse }}
 ctl.!default {{ type pulse }}
+pcm.vdeaf {{ type asym playback.pcm "vspeaker" hint {{ show on description "vdeaf" }} }}
 {devices}
 """
 ALSA_DEVICE = """\
@@ -152,6 +154,7 @@ class Rig:
         self._wait_for_pulse()
         for sink in SINKS:
             stack.callback(_end, self.play_silence(sink))
+            self._wait_for_sound(f"{sink}.monitor")
 
     def play_silence(self, sink: str) -> subprocess.Popen[bytes]:
         """Keep a sink awake, by which its monitor has a steady clock."""
@@ -179,6 +182,19 @@ class Rig:
                 continue
         log = (self.folder / "pulse.log").read_text(encoding="utf-8", errors="replace")
         raise RuntimeError(f"pulseaudio did not start:\n{log}")
+
+    def _wait_for_sound(self, source: str) -> None:
+        """Wait until a source gives blocks at a steady pace: half a second, taken live."""
+        listening = subprocess.Popen(
+            ["parec", "-d", source, "--rate=16000", "--channels=1", "--raw", "--latency-msec=20"],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+        assert listening.stdout is not None
+        with listening.stdout as sound:
+            sound.read(16_000)
+            _end(listening)
 
     def _start_xvfb(self, stack: ExitStack) -> None:
         log = stack.enter_context((self.folder / "xvfb.log").open("ab"))

@@ -34,7 +34,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -154,6 +154,7 @@ class Rig:
         self._wait_for_pulse()
         for sink in SINKS:
             stack.callback(_end, self.play_silence(sink))
+        for sink in SINKS:
             self._wait_for_sound(f"{sink}.monitor")
 
     def play_silence(self, sink: str) -> subprocess.Popen[bytes]:
@@ -247,6 +248,9 @@ def main() -> int:
     lacking = [name for name in SOUND_PROGRAMS + SCREEN_PROGRAMS if not shutil.which(name)]
     if lacking and REQUIRED in os.environ:
         sys.exit(f"{REQUIRED} is set, but {', '.join(lacking)} is not installed.")
+    # What keeps the time of sound must not wait for what else the machine does.
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with Rig(screen=SCREEN) as rig:
         return subprocess.run(command, env=rig.environment).returncode

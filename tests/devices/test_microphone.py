@@ -6,7 +6,15 @@ import time
 
 import pytest
 import trio
-from devices.sounds import heard, longest_hole, needs_sound, pitch, play_raw, tone
+from devices.sounds import (
+    again_if_the_machine_stalls,
+    heard,
+    longest_hole,
+    needs_sound,
+    pitch,
+    play_raw,
+    tone,
+)
 
 from gemini_live_trio import errors
 from gemini_live_trio.media import (
@@ -19,6 +27,7 @@ from gemini_live_trio.media import (
 pytestmark = needs_sound
 
 
+@again_if_the_machine_stalls
 async def test_what_is_said_is_heard_whole_and_at_its_pitch() -> None:
     said = tone(2, hertz=1000, rate_hz=48_000)
     async with open_microphone("vmic") as microphone, trio.open_nursery() as nursery:

@@ -208,11 +208,11 @@ async def open_link(
     except BaseException:
         with handover:
             given_up = True
+            left_here = tuple(arrived)
         with trio.move_on_after(CLOSE_SECONDS, shield=True):
             await over.wait()
-        for link in arrived:
-            if id(link) in _open_links:
-                await close_link(link)
+        for link in left_here:
+            await close_link(link)
         raise
 
 

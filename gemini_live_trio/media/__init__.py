@@ -1,4 +1,4 @@
-"""Ears and voice: microphone, speaker, and sound in files.
+"""Ears and voice: microphone, speaker, the echo between them, and sound in files.
 
 Nothing here knows of sessions; ``gemini_live_trio.voice`` joins them. What a part needs is imported
 when it is used: the extra ``audio``, and for devices the PortAudio library. Writing files needs
@@ -7,6 +7,17 @@ nothing.
 
 from ._devices import Device as Device
 from ._devices import list_devices as list_devices
+from ._echo import EchoAlignment as EchoAlignment
+from ._echo import EchoBackend as EchoBackend
+from ._echo import EchoCanceller as EchoCanceller
+from ._echo import EchoChoice as EchoChoice
+from ._echo import EchoStage as EchoStage
+from ._echo import EchoStatistics as EchoStatistics
+from ._echo import SoundBlock as SoundBlock
+from ._echo import open_echo_canceller as open_echo_canceller
+from ._echo_measure import EchoMeasurement as EchoMeasurement
+from ._echo_measure import erle_db as erle_db
+from ._echo_measure import measure_echo as measure_echo
 from ._lines import DeviceLost as DeviceLost
 from ._lines import DeviceRestored as DeviceRestored
 from ._microphone import Microphone as Microphone
@@ -29,18 +40,29 @@ __all__ = [
     "Device",
     "DeviceLost",
     "DeviceRestored",
+    "EchoAlignment",
+    "EchoBackend",
+    "EchoCanceller",
+    "EchoChoice",
+    "EchoMeasurement",
+    "EchoStage",
+    "EchoStatistics",
     "Microphone",
     "MicrophoneBlock",
     "MicrophoneEvent",
     "MicrophonePaused",
     "MicrophoneStatistics",
     "PlayedBlock",
+    "SoundBlock",
     "SoundReader",
     "Speaker",
     "SpeakerStatistics",
     "SpeakerTap",
     "WavWriter",
+    "erle_db",
     "list_devices",
+    "measure_echo",
+    "open_echo_canceller",
     "open_microphone",
     "open_sound",
     "open_speaker",

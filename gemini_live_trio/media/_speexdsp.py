@@ -48,7 +48,10 @@ def _found() -> ctypes.CDLL | None:
         if library is not None:
             return library
     for stem in STEMS:
-        path = find_library(stem)
+        try:
+            path = find_library(stem)
+        except OSError:  # Python follows what gcc says of a static library, which isn't there
+            continue
         library = _opened(path) if path else None
         if library is not None:
             return library

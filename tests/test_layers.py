@@ -39,6 +39,7 @@ RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
 RULES["tools"] |= {"capabilities", "_session"}  # the latter for type checkers only
 RULES["_session"] |= {"recording"} | BESIDE_CONVERSATION | BOOKS
 RULES["doctor"] = {"", "_session", *RULES["_session"]}
+RULES["voice"] = {"errors", "events", "media", "_session"}  # the last for type checkers only
 # The living example uses what everybody may use; the package root holds the public names.
 RULES["repl"] = {
     *(
@@ -54,6 +55,7 @@ RULES["repl"] = {
         "config",
         "explanation",
         "doctor",
+        "voice",
     ),
     *BOOKS,
 }

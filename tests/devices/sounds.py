@@ -120,7 +120,8 @@ def again_if_the_machine_stalls(
         for _ in range(2):
             try:
                 return await test()
-            except (AssertionError, ExceptionGroup):
+            except (AssertionError, ExceptionGroup) as error:
+                import traceback; traceback.print_exc()
                 continue
         return await test()
 

@@ -196,6 +196,23 @@ async def test_the_blocks_own_exception_comes_out_unchanged() -> None:
             raise ValueError("mine")
 
 
+async def test_the_blocks_own_exception_wins_over_cancellation() -> None:
+    with pytest.raises(ValueError, match="mine"), trio.CancelScope() as scope:
+        async with open_speaker("vspeaker"):
+            scope.cancel()
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise ValueError("mine")
+
+
+async def test_cancelling_around_it_leaves_no_group_behind() -> None:
+    with trio.move_on_after(0.1) as scope:
+        async with open_speaker("vspeaker"):
+            await trio.sleep_forever()
+    assert scope.cancelled_caught
+
+
 async def test_a_speaker_that_was_closed_says_so() -> None:
     async with open_speaker("vspeaker") as speaker:
         pass

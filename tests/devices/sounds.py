@@ -120,8 +120,7 @@ def again_if_the_machine_stalls(
         for _ in range(2):
             try:
                 return await test()
-            except (AssertionError, ExceptionGroup) as error:
-                import traceback; traceback.print_exc()
+            except (AssertionError, ExceptionGroup):
                 continue
         return await test()
 

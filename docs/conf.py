@@ -49,7 +49,7 @@ nitpick_ignore_regex = [
     # Private aliases and type variables have no page.
     (
         r"py:class",
-        r"VoiceName|Tracer|.*\.simulator\._talk\._delivery\.Delivery|gemini_live_trio\..*\._[A-Z]\w*",
+        r"VoiceName|Tracer|State|TypeAliasForwardRef|.*\.simulator\._talk\._delivery\.Delivery|gemini_live_trio\..*\._[A-Z]\w*",
     ),
 ]
 

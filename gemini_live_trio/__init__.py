@@ -7,6 +7,7 @@ General layout:
 * ``errors``: what can go wrong
 * ``wire``: the protocol's JSON objects as classes
 * ``codec``: those classes to frames and back
+* ``capabilities``: what each model allows, with sources; ``explain`` says what it means for a setup
 * ``transcript``, ``usage``, ``statistics``: what was said, what it cost, how it went
 * ``observers``: hooks; ``otel`` makes traces with them (extra ``otel``)
 * ``recording``: every frame with its time, in a file
@@ -45,9 +46,12 @@ from ._session import Resumption as Resumption
 from ._session import Status as Status
 from ._session import open_session as open_session
 from ._tokens import mint_ephemeral_token as mint_ephemeral_token
+from .config import CapabilityWarning as CapabilityWarning
 from .config import Liveness as Liveness
 from .config import ReconnectPolicy as ReconnectPolicy
 from .config import SessionConfig as SessionConfig
+from .explanation import Explanation as Explanation
+from .explanation import explain as explain
 from .observers import SessionObserver as SessionObserver
 from .usage import Budget as Budget
 

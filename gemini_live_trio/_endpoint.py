@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
@@ -110,6 +110,11 @@ class GeminiApi:
     def __attrs_post_init__(self) -> None:
         self.target()
 
+    @property
+    def backend(self) -> Literal["gemini"]:
+        """Whose rules hold there."""
+        return "gemini"
+
     def target(self, *, constrained: bool = False) -> Target:
         """Return host, port and path.
 
@@ -187,6 +192,11 @@ class VertexAi:
                 )
         self.target()
 
+    @property
+    def backend(self) -> Literal["vertex"]:
+        """Whose rules hold there."""
+        return "vertex"
+
     def target(self) -> Target:
         """Return host, port and path.
 
@@ -240,6 +250,20 @@ class CustomEndpoint:
 
     def __attrs_post_init__(self) -> None:
         self.target()
+
+    @property
+    def backend(self) -> Literal["gemini", "vertex"] | None:
+        """Whose rules hold there, as far as the URL tells."""
+        url = self.url.partition("?")[0]
+        if "google.ai.generativelanguage." in url:
+            return "gemini"
+        return "vertex" if "google.cloud.aiplatform." in url else None
+
+    @property
+    def version(self) -> str | None:
+        """The API version, as far as the URL tells."""
+        found = re.search(r"google\.(?:ai\.generativelanguage|cloud\.aiplatform)\.(v\w+)", self.url)
+        return found[1] if found else None
 
     def target(self) -> Target:
         """Return host, port, path and query.

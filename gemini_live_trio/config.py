@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import copy
+import difflib
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
 
 import attrs
 
 from . import wire
 from ._auth import Credential, CredentialSource, check_pair
 from ._endpoint import Endpoint, GeminiApi
+from ._overlay import laid_over
+from .capabilities import TABLE, CapabilityTable, Finding
 from .errors import ConfigError
 from .wire import Modality
 
-__all__ = ["Liveness", "ReconnectPolicy", "SessionConfig"]
+__all__ = ["CapabilityWarning", "Liveness", "ReconnectPolicy", "SessionConfig"]
+
+_C = TypeVar("_C")
 
 
-def _modalities(value: Iterable[Modality | str]) -> tuple[Modality | str, ...]:
+class CapabilityWarning(UserWarning):
+    """A setup has something in it that its model won't take, or makes no use of."""
+
+
+def _modalities(value: Iterable[Modality | str] | None) -> tuple[Modality | str, ...] | None:
+    if value is None:
+        return None
     # A string is iterable too, and would become its letters.
     names = [value] if isinstance(value, str) else value
     return tuple(
@@ -26,11 +40,29 @@ def _modalities(value: Iterable[Modality | str]) -> tuple[Modality | str, ...]:
 
 
 def _tools(value: Iterable[wire.Tool]) -> tuple[wire.Tool, ...]:
-    return tuple(value)
+    return _listed("tools", value, wire.Tool)
 
 
-def _one_modality(_instance: object, _attribute: object, value: Sequence[Modality | str]) -> None:
-    if len(value) != 1:
+def _safety(value: Iterable[wire.SafetySetting]) -> tuple[wire.SafetySetting, ...]:
+    return _listed("safety_settings", value, wire.SafetySetting)
+
+
+def _listed(name: str, value: Any, kind: type[_C]) -> tuple[_C, ...]:
+    if not isinstance(value, Iterable) or isinstance(value, str | Mapping):
+        raise ConfigError(f"{name} takes a list of wire.{kind.__name__}.")
+    items = tuple(value)
+    for item in items:
+        if not isinstance(item, kind):
+            raise ConfigError(
+                f"{name} takes a list of wire.{kind.__name__}, with no {type(item).__name__} in it."
+            )
+    return items
+
+
+def _one_modality(
+    _instance: object, _attribute: object, value: Sequence[Modality | str] | None
+) -> None:
+    if value is not None and len(value) != 1:
         raise ConfigError(
             f"response_modalities takes exactly one modality, not {len(value)}; "
             "for words beside the voice, leave output_audio_transcription on."
@@ -61,12 +93,59 @@ def _named(_instance: object, _attribute: object, value: str) -> None:
         raise ConfigError('model is empty; name one, for example "gemini-3.8-live".')
 
 
+def _own(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"A mapping is needed here, not a {type(value).__name__}.")
+    return MappingProxyType(copy.deepcopy(dict(value)))
+
+
+def _own_or_none(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return None if value is None else _own(value)
+
+
+def _a_way_to_check(_instance: object, _attribute: object, value: Any) -> None:
+    if value not in ("strict", "warn", "off"):
+        raise ConfigError(f'check takes "strict", "warn" or "off", not {value!r}.')
+
+
+def _a_table(_instance: object, _attribute: object, value: Any) -> None:
+    if not isinstance(value, CapabilityTable):
+        raise ConfigError(
+            "capabilities takes a CapabilityTable, such as TABLE.extended(...), "
+            f"not a {type(value).__name__}."
+        )
+
+
+def _with_hints(cls: type[_C]) -> type[_C]:
+    """Let a slip in an option's name be answered with the name that was meant."""
+    plain, names = cls.__init__, [field.name for field in attrs.fields(cls)]  # type: ignore[arg-type]
+
+    @functools.wraps(plain)
+    def init(self: object, *args: Any, **options: Any) -> None:
+        for name in options:
+            if name not in names:
+                nearest = difflib.get_close_matches(name, names, 1)
+                raise ConfigError(
+                    f"{cls.__name__} has no option {name!r}"
+                    + (
+                        f"; did you mean {nearest[0]!r}?"
+                        if nearest
+                        else "; what is younger than this release goes into extra_setup."
+                    )
+                )
+        plain(self, *args, **options)
+
+    cls.__init__ = init  # type: ignore[method-assign]
+    return cls
+
+
+@_with_hints
 @attrs.frozen(kw_only=True)
 class SessionConfig:
     """Everything that is settled before the conversation begins.
 
     Raises:
-      ConfigError: The combination can't work; nothing was sent.
+      ConfigError: An option doesn't exist, or the combination can't work; nothing was sent.
     """
 
     model: str = attrs.field(validator=_named)
@@ -80,10 +159,22 @@ class SessionConfig:
     endpoint: Endpoint = attrs.field(factory=GeminiApi, validator=_an_endpoint)
     """Where the service is: ``GeminiApi``, ``VertexAi`` or ``CustomEndpoint``."""
 
-    response_modalities: Sequence[Modality | str] = attrs.field(
-        default=(Modality.AUDIO,), converter=_modalities, validator=_one_modality
+    check: Literal["strict", "warn", "off"] = attrs.field(
+        default="strict", validator=_a_way_to_check
     )
-    """Exactly one: the service refuses two. Models for voice speak and can't write."""
+    """What to do with a setup that its model is known to refuse: raise ``ConfigError`` before
+    anything is dialled, or give a ``CapabilityWarning`` and dial all the same, or not look. What a
+    model only ignores, what isn't certain, and unknown models are warned about by the first two.
+    ``explain(config)`` shows all of it."""
+
+    capabilities: CapabilityTable = attrs.field(default=TABLE, validator=_a_table, repr=False)
+    """What is known of models; ``TABLE.extended(...)`` adds what you know."""
+
+    response_modalities: Sequence[Modality | str] | None = attrs.field(
+        default=None, converter=_modalities, validator=_one_modality
+    )
+    """Exactly one: the service refuses two. ``None`` for what the model is made for. Models for
+    voice speak and can't write."""
 
     system_instruction: str | wire.Content | None = None
     voice: str | None = None
@@ -93,12 +184,31 @@ class SessionConfig:
     """BCP 47, such as ``"de-DE"``."""
 
     temperature: float | None = None
+    top_p: float | None = None
+    top_k: float | None = None
+    seed: int | None = None
+    """Repeatability as far as the service manages."""
+
     max_output_tokens: int | None = None
+    """A bound for each turn."""
+
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
     thinking: wire.ThinkingConfig | None = None
+    """2.5 models take a budget, extended thinking needs a level, ``gemini-3.8-live`` takes none."""
+
     translation: wire.TranslationConfig | None = None
     """What a translation model translates into; other models don't take it."""
 
     media_resolution: wire.MediaResolution | str | None = None
+    """How many tokens an image may cost."""
+
+    enable_affective_dialog: bool | None = None
+    """2.5 models only, on Gemini in ``v1alpha``."""
+
+    proactivity: wire.ProactivityConfig | None = None
+    """2.5 models only, on Gemini in ``v1alpha``; 3.8 is always proactive."""
+
     tools: Sequence[wire.Tool] = attrs.field(default=(), converter=_tools)
 
     input_audio_transcription: bool | wire.AudioTranscriptionConfig = True
@@ -110,6 +220,10 @@ class SessionConfig:
     realtime_input: wire.RealtimeInputConfig | None = None
     """How the service tells speech from silence."""
 
+    explicit_vad_signal: bool | None = None
+    """Vertex AI only: tell when the user begins and ends to speak. Gemini 3.8 does so unasked.
+    """
+
     session_resumption: bool | wire.SessionResumptionConfig = True
     """Ask for handles, so that the conversation survives its connection. Vertex AI alone knows
     ``SessionResumptionConfig(transparent=True)``, which tells exactly what must be sent again."""
@@ -117,15 +231,49 @@ class SessionConfig:
     context_window_compression: bool | wire.ContextWindowCompressionConfig = True
     """Let the service forget the oldest turns instead of ending the session at a full window."""
 
-    extra_setup: Mapping[str, wire.JsonValue] = attrs.field(factory=dict)
-    """Fields of ``setup`` that are younger than this release, by their JSON names."""
+    safety_settings: Sequence[wire.SafetySetting] = attrs.field(default=(), converter=_safety)
+    labels: Mapping[str, str] | None = attrs.field(default=None, converter=_own_or_none, hash=False)
+    """For billing; lower case, at most 63 characters each."""
+
+    avatar: wire.AvatarConfig | None = None
+    """A face for the model: ``gemini-3.8-live`` on Vertex AI."""
+
+    extra_setup: Mapping[str, wire.JsonValue] = attrs.field(
+        factory=dict, converter=_own, hash=False
+    )
+    """What is younger than this release: JSON that is laid over ``setup``, object into object, so
+    that ``{"generationConfig": {"newField": 1}}`` keeps the rest of it. Keys in camel or snake
+    case; it wins over the options."""
 
     def __attrs_post_init__(self) -> None:
         check_pair(self.endpoint, self.auth)
 
+    def __deepcopy__(self, _memo: dict[int, Any]) -> SessionConfig:
+        return self  # nothing in it changes
+
     def setup(self) -> wire.LiveClientSetup:
-        """Return the first message of a connection, without a handle."""
-        speaks = Modality.AUDIO in self.response_modalities
+        """Return the first message of a connection, without a handle.
+
+        Raises:
+          ConfigError: ``extra_setup`` has something in it that can't be laid over it.
+        """
+        return laid_over(self._plain_setup(), self.extra_setup)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Look for what the model won't take or makes no use of, whatever ``check`` says."""
+        return self.capabilities.check(
+            self.setup(), backend=self.endpoint.backend, version=self.endpoint.version
+        )
+
+    @property
+    def modality(self) -> Modality | str:
+        """What the model is asked to answer in."""
+        if self.response_modalities is not None:
+            return self.response_modalities[0]
+        known = self.capabilities.capability_of(self.model, self.endpoint.backend)
+        return known.modalities[0]
+
+    def _plain_setup(self) -> wire.LiveClientSetup:
         speech = wire.SpeechConfig(
             voice_config=None
             if self.voice is None
@@ -143,13 +291,19 @@ class SessionConfig:
         return wire.LiveClientSetup(
             model=self.endpoint.model_name(self.model),
             generation_config=wire.GenerationConfig(
-                response_modalities=self.response_modalities,
+                response_modalities=(self.modality,),
                 speech_config=speech if speech != wire.SpeechConfig() else None,
                 temperature=self.temperature,
+                top_p=self.top_p,
+                top_k=self.top_k,
+                seed=self.seed,
                 max_output_tokens=self.max_output_tokens,
+                presence_penalty=self.presence_penalty,
+                frequency_penalty=self.frequency_penalty,
                 thinking_config=self.thinking,
                 media_resolution=self.media_resolution,
                 translation_config=self.translation,
+                enable_affective_dialog=self.enable_affective_dialog,
             ),
             system_instruction=instruction,
             tools=self.tools or wire.ABSENT,
@@ -160,9 +314,13 @@ class SessionConfig:
             context_window_compression=compression or None,
             input_audio_transcription=_transcription(self.input_audio_transcription),
             output_audio_transcription=_transcription(self.output_audio_transcription)
-            if speaks
+            if self.modality == Modality.AUDIO
             else None,
-            extra=dict(self.extra_setup),
+            proactivity=self.proactivity,
+            explicit_vad_signal=self.explicit_vad_signal,
+            avatar_config=self.avatar,
+            safety_settings=self.safety_settings or wire.ABSENT,
+            labels=self.labels,
         )
 
 

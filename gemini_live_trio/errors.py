@@ -95,28 +95,35 @@ class ConnectError(GeminiLiveError):
       address: Host and port that this stage had to do with, the server's or the proxy's; empty
         where unknown.
       seconds: How long this stage had lasted.
+      advice: What a person can do about it, or an empty string.
     """
 
     def __init__(
-        self, text: str, /, *, stage: str, address: str = "", seconds: float = 0.0
+        self,
+        text: str,
+        /,
+        *,
+        stage: str,
+        address: str = "",
+        seconds: float = 0.0,
+        advice: str = "",
     ) -> None:
         super().__init__(text)
         self.stage = stage
         self.address = address
         self.seconds = seconds
+        self.advice = advice
 
 
 class CredentialsError(ConnectError):
     """There was no credential to dial with, or an ephemeral token could not be made.
 
     Attributes:
-      advice: What a person can do about it, or an empty string.
       status: The HTTP status of a refusal, where there was one.
     """
 
     def __init__(self, text: str, /, *, advice: str = "", status: int | None = None) -> None:
-        super().__init__(f"{text} {advice}".rstrip(), stage="credentials")
-        self.advice = advice
+        super().__init__(f"{text} {advice}".rstrip(), stage="credentials", advice=advice)
         self.status = status
 
 
@@ -133,9 +140,17 @@ class UpgradeRejected(ConnectError):
     """
 
     def __init__(
-        self, text: str, /, *, status: int, body: str = "", address: str = "", seconds: float = 0.0
+        self,
+        text: str,
+        /,
+        *,
+        status: int,
+        body: str = "",
+        address: str = "",
+        seconds: float = 0.0,
+        advice: str = "",
     ) -> None:
-        super().__init__(text, stage="upgrade", address=address, seconds=seconds)
+        super().__init__(text, stage="upgrade", address=address, seconds=seconds, advice=advice)
         self.status = status
         self.body = body
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from pathlib import Path
 
+from gemini_live_trio import capabilities
 from gemini_live_trio._closes import CLOSES, Phase, Rule
+from gemini_live_trio.capabilities import TABLE, Capability
 from gemini_live_trio.simulator._scripts._commands import COMMANDS, Command
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -97,7 +99,110 @@ def commands() -> str:
     return text
 
 
-PROGRAM_AND_OUTPUT = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.M | re.S)
+MODELS_HEAD = """\
+# What each model allows
+
+Made from the tables in `capabilities/` by `python tests/rendered.py`. `open_session` looks into
+them before it dials; [connecting.md](connecting.md#what-is-checked-before-a-dial) says how, and how
+to add to them. *Sure* has two independent sources or was seen on the wire, *likely* one good
+source; what is *assumed* never stops a session.
+
+## Families
+
+The longest name that a model's begins with counts. *Content* is seeded by `clientContent` alone,
+*history* announced in `setup`.
+
+"""
+
+FAMILY_FACTS = (
+    ("names begin", lambda it: ", ".join(f"`{name}`" for name in it.models if name) or "any other"),
+    (
+        "served by",
+        lambda it: _listed(
+            "Gemini API" if one == "gemini" else "Vertex AI" for one in sorted(it.backends)
+        ),
+    ),
+    ("status", lambda it: it.status),
+    ("answers in", lambda it: _listed(it.modalities)),
+    ("context", lambda it: f"{it.context_tokens:,} tokens" if it.context_tokens else "unknown"),
+    (
+        "a handle restores",
+        lambda it: (
+            "the latest state" if it.resume_restores == "latest" else "the state at its own time"
+        ),
+    ),
+    ("functions, by default", lambda it: "waited for" if it.blocking_tools else "not waited for"),
+    ("functions may be", lambda it: _listed(sorted(it.tool_behaviors)).replace("_", "-")),
+    ("`scheduling`", lambda it: "yes" if it.tool_scheduling else "no"),
+    ("`willContinue`", lambda it: "yes" if it.tool_streaming else "no"),
+    (
+        "speech while a function is waited for",
+        lambda it: {
+            "free": "does nothing to it",
+            "refused": "closes with 1008",
+            "cancels": "drops the call",
+        }[it.input_while_blocking],
+    ),
+    ("a fresh session is told its past by", lambda it: it.seed),
+    ("usage counts for", lambda it: f"each {it.usage}"),
+)
+FACT_NAMES = (
+    *("models", "backends", "status", "modalities", "context_tokens", "resume_restores"),
+    *("blocking_tools", "tool_behaviors", "tool_scheduling", "tool_streaming"),
+    *("input_while_blocking", "seed", "usage"),
+)
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _family(entry: Capability) -> str:
+    text = f"### {entry.name}\n\n| | | source |\n|---|---|---|\n"
+    for name, (title, say) in zip(FACT_NAMES, FAMILY_FACTS, strict=True):
+        text += f"| {title} | {say(entry)} | {entry.source_of(name)} |\n"
+    return text
+
+
+def _scope(rule: capabilities.Rule) -> str:
+    where = [_listed(rule.families) or "all"]
+    if len(rule.backends) == 1:
+        where.append("Gemini API" if "gemini" in rule.backends else "Vertex AI")
+    if rule.versions is not None:
+        where.append(_listed(sorted(rule.versions)))
+    if rule.when is not None:
+        where.append(f"`{rule.when[0]}` is {_listed(sorted(rule.when[1]))}")
+    return "; ".join(where)
+
+
+def _demand(rule: capabilities.Rule) -> str:
+    values = _listed(f"`{value}`" for value in sorted(rule.values))
+    return {
+        "absent": "absent",
+        "present": "present",
+        "one of": f"{values} or absent",
+        "none of": f"not {values}",
+    }[rule.demand]
+
+
+def models() -> str:
+    """Render the tables of what models allow."""
+    text = MODELS_HEAD + "\n".join(map(_family, TABLE.models))
+    text += (
+        "\n## Rules for setup\n\nOtherwise: *refused*, the service closes the connection or never "
+        "answers; *ignored*, it makes no use of it; *unclear*, sources disagree.\n\n"
+        "| rule | models | field | must be | otherwise | what to do | source |\n"
+        "|---|---|---|---|---|---|---|\n"
+    )
+    for rule in TABLE.rules:
+        cells = (rule.name, _scope(rule), f"`{rule.field}`", _demand(rule), rule.effect)
+        text += f"| {' | '.join(cells)} | {rule.fix} | {rule.source} |\n"
+    return text
+
+
+PROGRAM_AND_OUTPUT = re.compile(
+    r"^```python\n((?:(?!```).*\n)*)```\n\n```text\n((?:(?!```).*\n)*)```", re.M
+)
 
 
 def _run(program: str) -> str:
@@ -126,6 +231,8 @@ def with_outputs(name: str) -> Callable[[], str]:
 
 RENDERED = {
     "closes.md": closes,
+    "models.md": models,
+    "connecting.md": with_outputs("connecting.md"),
     "simulator-commands.md": commands,
     "books.md": with_outputs("books.md"),
 }

@@ -15,7 +15,7 @@ PACKAGE = Path(gemini_live_trio.__file__).parent
 ORDER = ["errors", "wire", "events", "codec", "_conversation", "tools", "_session", "repl"]
 BESIDE_CONVERSATION = {
     *("_transport", "_dial", "_auth", "_google", "_endpoint", "_closes", "_redact"),
-    *("capabilities", "config"),
+    *("capabilities", "config", "explanation"),
 }
 BOOKS = {"transcript", "usage", "statistics", "observers"}
 RULES: dict[str, set[str]] = {
@@ -32,9 +32,14 @@ RULES: dict[str, set[str]] = {
 RULES["_redact"] = set()
 RULES["_tokens"] = {"errors", "wire", "codec", "_auth", "_endpoint", "_redact", "config"}
 RULES["capabilities"] |= {"usage"}
+RULES["_overlay"] = {"errors", "wire", "codec"}
+RULES["config"] |= {"_overlay"}
+RULES["explanation"] |= {"codec"}
 RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
 RULES["tools"] |= {"capabilities", "_session"}  # the latter for type checkers only
 RULES["_session"] |= {"recording"} | BESIDE_CONVERSATION | BOOKS
+RULES["doctor"] = {"", "_session", *RULES["_session"]}
+RULES["voice"] = {"errors", "events", "media", "_session"}  # the last for type checkers only
 # The living example uses what everybody may use; the package root holds the public names.
 RULES["repl"] = {
     *(
@@ -48,6 +53,9 @@ RULES["repl"] = {
         "recording",
         "simulator",
         "config",
+        "explanation",
+        "doctor",
+        "voice",
     ),
     *BOOKS,
 }
@@ -63,6 +71,8 @@ SANS_IO = [
     "_redact",
     "config",
     "capabilities",
+    "explanation",
+    "_overlay",
     *sorted(BOOKS),
 ]
 IMPURE = {"trio", "trio_websocket", "time", "datetime", "random", "socket", "asyncio", "threading"}

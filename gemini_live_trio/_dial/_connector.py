@@ -86,6 +86,11 @@ class TcpConnector:
             raise
         return stream
 
+    def secrets(self, target: Target, /) -> tuple[str, ...]:
+        """Texts that must not be written down of the way to ``target``."""
+        proxy = proxy_for(self.proxy, target)
+        return () if proxy is None else proxy.secrets()
+
     def _context(self) -> ssl.SSLContext:
         return self.ssl_context or default_ssl_context()
 

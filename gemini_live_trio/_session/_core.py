@@ -37,7 +37,6 @@ import trio
 from .. import codec, wire
 from .._conversation import Conversation, Impression, Outgoing, Progress
 from .._transport import Connection, ConnectionEnded, Connector
-from ..capabilities import capability_of
 from ..config import Liveness, ReconnectPolicy, SessionConfig
 from ..errors import BudgetExhausted, DecodeError, GeminiLiveError, InternalError
 from ..events import (
@@ -111,7 +110,7 @@ class Core:
         _check(setup)
         self.conversation: Conversation = Conversation(
             setup,
-            capability_of(setup.model or ""),
+            config.capabilities.capability_of(config.model, config.endpoint.backend),
             now=trio.current_time(),
             handle=resume,
             history=history,

@@ -21,6 +21,7 @@ from ..usage import Usage
 from ._core import Core
 from ._cursor import MAX_EVENTS, Cursor, Overflow
 from ._receipt import Receipt
+from ._vet import vet
 
 __all__ = ["LiveSession", "Resumption", "Status"]
 
@@ -247,7 +248,12 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         With ``setup`` the new connection has other instructions, tools or voice. Model, key and
         endpoint stay what they were. The service resumes the conversation with the new setup;
         whether the model minds a changed instruction is the model's affair.
+
+        Raises:
+          ConfigError: The model is known to refuse the new setup; nothing has changed.
         """
+        if setup is not None:
+            vet(setup)
         async with self.subscribe(kinds=()) as told:
             self._core.leave_soon(setup.setup() if setup else None)
             wish = self._core.conversation.wishes
@@ -364,7 +370,19 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         """Mark the block as one utterance of the user, for sessions with manual activity detection.
 
         The end is marked however the block is left, as long as the session lives.
+
+        Raises:
+          LocalProtocolError: The service detects activity by itself in this session, and would
+            close the connection over a mark (1007).
         """
+        realtime = self._core.conversation.setup.realtime_input_config
+        detection = realtime and realtime.automatic_activity_detection
+        if not (detection and detection.disabled):
+            raise LocalProtocolError(
+                "The service detects speech by itself in this session, so it takes no marks; for "
+                "marks of your own configure realtime_input=wire.RealtimeInputConfig("
+                "automatic_activity_detection=wire.AutomaticActivityDetection(disabled=True))."
+            )
         start = codec.encode(_realtime(activity_start=wire.ActivityStart()))
         end = codec.encode(_realtime(activity_end=wire.ActivityEnd()))
         await self._put(Outgoing(start, bracket=Bracket.START))

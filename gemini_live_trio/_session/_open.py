@@ -18,6 +18,7 @@ from ._core import Core
 from ._lines import lone
 from ._live import LiveSession
 from ._reconnect import Timeouts
+from ._vet import vet
 
 __all__ = ["open_session"]
 
@@ -66,7 +67,8 @@ async def open_session(
       close_timeout: Seconds for a polite end.
 
     Raises:
-      ConfigError: That isn't a ``SessionConfig``.
+      ConfigError: That isn't a ``SessionConfig``, or its model is known to refuse it; see
+        ``SessionConfig.check``. Nothing was dialled.
       CredentialsError: ``config.auth`` gave no credential.
       ConnectError: No WebSocket could be opened.
       SetupError: The service did not accept the session.
@@ -77,6 +79,7 @@ async def open_session(
     """
     if not isinstance(config, SessionConfig):
         raise ConfigError(f"open_session takes a SessionConfig, not a {type(config).__name__}.")
+    vet(config, stacklevel=3)  # the caller, past contextlib
     asker = Asker(config)
     core = Core(
         config,

@@ -1,4 +1,4 @@
-"""Ears and voice: microphone, speaker, the echo between them, and sound in files.
+"""Ears, voice and eyes: microphone, speaker, the echo between them, sound in files, the screen.
 
 Nothing here knows of sessions; ``gemini_live_trio.voice`` joins them. What a part needs is imported
 when it is used: the extra ``audio``, and for devices the PortAudio library. Writing files needs
@@ -28,6 +28,15 @@ from ._microphone import MicrophoneStatistics as MicrophoneStatistics
 from ._microphone import open_microphone as open_microphone
 from ._reading import SoundReader as SoundReader
 from ._reading import open_sound as open_sound
+from ._screen import Picture as Picture
+from ._screen import Screen as Screen
+from ._screen import ScreenStatistics as ScreenStatistics
+from ._screen import list_targets as list_targets
+from ._screen import open_screen as open_screen
+from ._screen_targets import ScreenNote as ScreenNote
+from ._screen_targets import ScreenTarget as ScreenTarget
+from ._screen_targets import ScreenTargets as ScreenTargets
+from ._screen_targets import TargetLost as TargetLost
 from ._speaker import PlayedBlock as PlayedBlock
 from ._speaker import Speaker as Speaker
 from ._speaker import SpeakerStatistics as SpeakerStatistics
@@ -52,18 +61,27 @@ __all__ = [
     "MicrophoneEvent",
     "MicrophonePaused",
     "MicrophoneStatistics",
+    "Picture",
     "PlayedBlock",
+    "Screen",
+    "ScreenNote",
+    "ScreenStatistics",
+    "ScreenTarget",
+    "ScreenTargets",
     "SoundBlock",
     "SoundReader",
     "Speaker",
     "SpeakerStatistics",
     "SpeakerTap",
+    "TargetLost",
     "WavWriter",
     "erle_db",
     "list_devices",
+    "list_targets",
     "measure_echo",
     "open_echo_canceller",
     "open_microphone",
+    "open_screen",
     "open_sound",
     "open_speaker",
     "open_wav_writer",

@@ -18,6 +18,7 @@ import difflib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
 import attrs
@@ -173,33 +174,44 @@ async def open_link(
     Raises:
       MissingDependency, MediaError: As in ``open_microphone``.
 
-    Cancellation: at any time; a stream that opens later is closed again by its thread.
+    Cancellation: at any time. A driver that is opening the device is waited for, for two seconds;
+      what it opens later is closed at once.
     """
     handover = threading.Lock()
     arrived: list[Link] = []
     given_up = False
+    over = trio.Event()
+    token = trio.lowlevel.current_trio_token()
 
     def opened() -> Link:
-        with _portaudio:
-            sd = _sounddevice()
-            if anew and not _open_links:
-                _refresh(sd)
-            found = _find(sd, direction, device)
-            link = _open(sd, direction, found, rate_hz, block_ms, latency, callback, finished)
-            _open_links.add(id(link))
-        with handover:
-            arrived.append(link)
-            late = given_up
-        if late:
-            _close(link)
-        return link
+        try:
+            with _portaudio:
+                sd = _sounddevice()
+                if anew and not _open_links:
+                    _refresh(sd)
+                found = _find(sd, direction, device)
+                link = _open(sd, direction, found, rate_hz, block_ms, latency, callback, finished)
+                _open_links.add(id(link))
+            with handover:
+                arrived.append(link)
+                late = given_up
+            if late:
+                _close(link)
+            return link
+        finally:
+            with suppress(trio.RunFinishedError):
+                token.run_sync_soon(over.set)
 
+    await trio.lowlevel.checkpoint()
     try:
         return await _in_thread(opened, f"open the {NAMES[direction]}")
     except BaseException:
         with handover:
             given_up = True
-        for link in arrived:
+            left_here = tuple(arrived)
+        with trio.move_on_after(CLOSE_SECONDS, shield=True):
+            await over.wait()
+        for link in left_here:
             await close_link(link)
         raise
 

@@ -434,6 +434,12 @@ class Speaker:
         return self._waiting > 0
 
 
+def _lone(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
 def _spread(pcm: bytes, channels: int) -> bytes:
     import numpy as np
 
@@ -502,6 +508,9 @@ async def open_speaker(
             except BaseException as error:  # noqa: BLE001 - raised again below
                 leaving = error
             nursery.cancel_scope.cancel()
+    except BaseException as error:  # noqa: BLE001 - raised again below
+        # Cancellation from outside, which the block may have met with an exception of its own.
+        leaving = leaving or _lone(error)
     finally:
         speaker._close()
         await speaker._line.close()

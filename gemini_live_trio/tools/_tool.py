@@ -23,17 +23,21 @@ class ToolContext(Protocol):
     @property
     def call_id(self) -> str:
         """The service's id of the call."""
+        ...
 
     @property
     def session(self) -> LiveSession:
         """The session in which the model called."""
+        ...
 
     @property
     def cancel_reason(self) -> str | None:
         """Why the call is being cancelled; ``None`` while it isn't."""
+        ...
 
     def progress(self, text: str, /) -> None:
         """Tell how far it is: an event for the program, not for the model."""
+        ...
 
 
 Handler: TypeAlias = Callable[
@@ -71,6 +75,9 @@ class Tool:
 
     must_finish: bool = False
     """Whether it runs to its end even when nobody wants its answer any more."""
+
+    limit_bytes: int | None = None
+    """How long its answer may be as JSON, media left out; ``None`` for the runner's limit."""
 
     @property
     def name(self) -> str:

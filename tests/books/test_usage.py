@@ -167,7 +167,7 @@ def test_a_turn_that_was_not_counted_takes_the_first_count() -> None:
 def test_each_family_says_how_it_counts(model: str, rule: str) -> None:
     family = capability_of(model)
     assert family.usage == rule
-    assert "usage: " in family.source
+    assert family.source_of("usage").text
 
 
 def test_a_model_that_ends_no_turn_is_counted_by_message() -> None:

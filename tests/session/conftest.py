@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 import trio
+from session.accounts import account as account
+from session.accounts import endpoint as endpoint
+from session.accounts import private_key as private_key
 from support import Connect
 from trio.testing import MockClock
 

@@ -180,11 +180,22 @@ async def test_a_refused_setup_tells_code_reason_and_advice(
     autojump_clock: MockClock, connect: Connect
 ) -> None:
     with pytest.raises(SetupRejected) as caught:
-        async with connect(config=SessionConfig(model="gemini-nope")):
+        async with connect(config=SessionConfig(model="gemini-nope", check="off")):
             pytest.fail("there is no session")
     assert caught.value.code == 1008
     assert caught.value.reason.startswith("models/gemini-nope is not found")
     assert "model" in caught.value.advice
+
+
+async def test_marks_are_refused_where_the_service_detects_speech(
+    autojump_clock: MockClock, connect: Connect
+) -> None:
+    async with connect() as session:
+        with pytest.raises(LocalProtocolError, match="detects speech by itself"):
+            async with session.speaking():
+                pytest.fail("nothing may be said")
+        await session.send_text("Hello!")
+        assert words(await turn(session))
 
 
 async def test_nobody_answers(autojump_clock: MockClock, connect: Connect) -> None:

@@ -269,7 +269,7 @@ ORDERS = {
 
 
 NEEDS: dict[str, dict[str, Any]] = {
-    "gemini-2.0-flash-live-001": {"response_modalities": ["TEXT"]},
+    "gemini-2.0-flash-live-001": {"response_modalities": ["TEXT"], "check": "off"},
     "gemini-3.5-transcribe-live": {"response_modalities": ["TEXT"]},
     "gemini-3.5-live-translate-preview": {
         "translation": wire.TranslationConfig(target_language_code="en")

@@ -80,7 +80,9 @@ async def test_the_request_for_an_ipv6_address_or_a_foreign_name() -> None:
 async def test_a_session_takes_the_proxy_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    config = SessionConfig(model="m", endpoint=GeminiApi(base_url="wss://live.example"))
+    config = SessionConfig(
+        model="gemini-3.8-live", endpoint=GeminiApi(base_url="wss://live.example")
+    )
     monkeypatch.delenv("https_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 from support import turn, until, words
-from transport.proxies import PATIENCE, packaged_proxy
+from transport.proxies import PATIENCE, packaged_proxy, scripted
 
 from gemini_live_trio import (
     GeminiApi,
@@ -21,7 +21,9 @@ from gemini_live_trio import (
     TcpConnector,
     open_session,
 )
-from gemini_live_trio.errors import ConnectError, ReconnectExhausted
+from gemini_live_trio._dial import Step
+from gemini_live_trio._transport import open_connection
+from gemini_live_trio.errors import ConnectError, ReconnectExhausted, UpgradeRejected
 from gemini_live_trio.events import Reconnected, Reconnecting, ReconnectState, ResumptionUpdate
 from gemini_live_trio.simulator import Simulator, open_simulator
 
@@ -74,6 +76,32 @@ async def test_a_conversation_through_a_proxy(protocol: str, credentials: str, t
         ) as session,
     ):
         await talk(session)
+
+
+@pytest.mark.parametrize("protocol", ["http", "socks5"])
+async def test_what_a_proxy_did_is_told_apart_from_the_rest(protocol: str) -> None:
+    if protocol == "socks5":
+        pytest.importorskip("python_socks")
+    passed: list[tuple[str, str]] = []
+    async with (
+        service(tls=True) as (simulator, trust),
+        packaged_proxy(protocol) as (address, _),
+    ):
+        target = config_for(simulator).endpoint.target()
+        connector = TcpConnector(proxy=f"{protocol}://{address}", ssl_context=trust)
+
+        def note(step: Step) -> None:
+            passed.append((step.stage, step.address))
+
+        async with open_connection(connector, target, [], timeout=PATIENCE, passed=note):
+            pass
+    # TCP and tunnel; python-socks does both in one.
+    steps = 2 if protocol == "http" else 1
+    assert passed == [
+        *([("proxy", address)] * steps),
+        ("tls", str(target)),
+        ("upgrade", str(target)),
+    ]
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["ws", "wss"])
@@ -179,3 +207,20 @@ async def test_a_proxy_that_dies_in_the_middle_ends_the_session_with_its_name() 
     cause = caught.value.__cause__
     assert isinstance(cause, ConnectError)
     assert cause.stage == "proxy"
+
+
+async def test_a_password_that_is_quoted_back_is_taken_out() -> None:
+    """The tunnel stands, and whoever answers behind it repeats what it was told."""
+    said = b"no entry with hush-hush-4711, dXNlcjpodXNoLWh1c2gtNDcxMQ=="
+    answer = b"HTTP/1.1 403 No\r\ncontent-length: %d\r\n\r\n%s" % (len(said), said)
+    config = SessionConfig(
+        model="gemini-3.8-live", endpoint=GeminiApi(base_url="ws://live.example")
+    )
+    async with scripted(b"HTTP/1.1 200 OK\r\n\r\n", answer) as proxy:
+        connector = TcpConnector(proxy=f"http://user:hush-hush-4711@{proxy.address}")
+        with pytest.raises(UpgradeRejected) as caught:
+            async with open_session(config, connector=connector):
+                pytest.fail("there should be no session")
+    assert b"dXNlcjpodXNoLWh1c2gtNDcxMQ==" in proxy.heard
+    assert caught.value.body == "no entry with [redacted], [redacted]"
+    assert "hush" not in f"{caught.value} {caught.value!r} {vars(caught.value)}"

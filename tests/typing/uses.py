@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import assert_never, assert_type
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, assert_never, assert_type
 
 import attrs
 from trio.abc import ReceiveChannel
@@ -32,6 +32,7 @@ from gemini_live_trio import (
     wire,
 )
 from gemini_live_trio.events import Event
+from gemini_live_trio.tools import Bounds, BoundTool, FunctionTool, Tool, ToolContext, tool
 
 
 def connectors() -> list[Connector]:
@@ -136,3 +137,43 @@ def codecs(frame: bytes) -> None:
     assert_type(codec.encode(wire.LiveClientMessage()), str)
     assert_type(codec.encode_audio(b"", rate_hz=16_000), str)
     assert_type(codec.encode_server(message), bytes)
+
+
+@tool
+async def weather(city: str, *, days: Annotated[int, Bounds(ge=1)] = 3) -> str:
+    return f"{city} {days}"
+
+
+@tool(timeout=3.0, blocking=False, on_result="silent")
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+@tool
+async def count(context: ToolContext, to: int) -> AsyncIterator[int]:
+    assert_type(context.session, LiveSession)
+    yield to
+
+
+class Home:
+    @tool
+    async def light(self, room: str) -> bool:
+        return bool(room)
+
+    @tool(limit=1)
+    def heat(self, room: str) -> float:
+        return 20.0
+
+
+async def tools(home: Home, context: ToolContext) -> list[Tool]:
+    """A tool is called like its function, and a method like a method."""
+    assert_type(await weather("Paris", days=1), str)
+    assert_type(add(1, b=2), int)
+    assert_type(count(context, 3), AsyncIterator[int])
+    assert_type(await home.light("kitchen"), bool)
+    assert_type(home.heat("kitchen"), float)
+    bound: BoundTool[[str], float] = home.heat
+    unbound: FunctionTool[[Home, str], float] = Home.heat
+    add(1, "2")  # type: ignore[arg-type]
+    home.heat(2)  # type: ignore[arg-type]
+    return [weather, add, count, home.light, bound, unbound]

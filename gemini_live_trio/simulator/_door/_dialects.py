@@ -211,6 +211,7 @@ FOREIGN: Final[Mapping[Backend, Mapping[type[wire.Message], tuple[str, ...]]]] =
             "oidc_config",
         ),
         wire.FunctionCall: ("partial_args", "will_continue"),
+        wire.GenerationConfig: ("model_selection_config",),
     },
     "vertex": {
         wire.FunctionResponse: ("will_continue",),

@@ -97,6 +97,7 @@ class EchoCanceller(Protocol):
           ConfigError: So does the rate.
           trio.ClosedResourceError: It was closed.
         """
+        ...
 
     def process(
         self, near: SoundBlock, /, *, when: float | None = None, frame: int | None = None
@@ -117,9 +118,11 @@ class EchoCanceller(Protocol):
           MediaError: Half a sample, more than one channel, or a type that makes no sense.
           trio.ClosedResourceError: It was closed.
         """
+        ...
 
     def close(self) -> None:
         """Free what it holds. More than once is once."""
+        ...
 
 
 @attrs.frozen
@@ -203,6 +206,7 @@ class EchoStage(EchoCanceller, Protocol):
 
     def statistics(self) -> EchoStatistics:
         """Count what happened so far; a copy that doesn't change."""
+        ...
 
 
 @asynccontextmanager

@@ -39,20 +39,25 @@ class Engine(Protocol):
     @property
     def frame_samples(self) -> int:
         """How many samples it takes at once."""
+        ...
 
     @property
     def delay_samples(self) -> int:
         """By how many it gives them back later."""
+        ...
 
     @property
     def covers(self) -> float | None:
         """By how many seconds an echo may follow its reference; ``None`` if that doesn't matter."""
+        ...
 
     def cancel(self, near: Int16, far: Int16) -> Int16:
         """Return a frame without its echo."""
+        ...
 
     def close(self) -> None:
         """Free what it holds."""
+        ...
 
 
 class HalfDuplex:

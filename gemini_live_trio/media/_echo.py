@@ -221,8 +221,8 @@ async def open_echo_canceller(
         ``"off"`` do nothing, the former because there is no echo. ``"auto"`` takes the first of the
         first three that can be had, and logs what it took: a warning if that is half-duplex.
       delay: Seconds by which the echo comes after its reference, where that is known: 0 to 1; as
-        ``EchoMeasurement.delay`` has it. ``"speexdsp"`` learns faster with it, and learns nothing
-        if it is too small; without it, up to 0.2 s are covered. The others don't need it.
+        ``EchoMeasurement.delay`` has it. ``"speexdsp"`` learns faster with it; if it is too
+        small, four seconds pass before that is noticed. The others don't need it.
 
     Raises:
       ConfigError: No such back-end, or a delay that makes no sense.

@@ -31,6 +31,8 @@ REVERB_SECONDS = 0.12
 """How long a room's echo lasts, for what matters."""
 ROOM_SECONDS = 0.14
 UNKNOWN_DELAY = 0.18
+LEAST_DELAY = 0.06
+"""The reference is ahead by almost that on purpose."""
 
 # speex/speex_echo.h and speex/speex_preprocess.h
 ECHO_SET_SAMPLING_RATE = 24
@@ -40,7 +42,7 @@ PREPROCESS_SET_ECHO_STATE = 24
 
 def tail_samples(delay: float | None) -> int:
     """Return the length of the filter: whole frames, 5,120 samples where the delay isn't known."""
-    seconds = ROOM_SECONDS + (UNKNOWN_DELAY if delay is None else delay)
+    seconds = ROOM_SECONDS + (UNKNOWN_DELAY if delay is None else max(delay, LEAST_DELAY))
     return -(-round(seconds * RATE_HZ) // FRAME_SAMPLES) * FRAME_SAMPLES
 
 

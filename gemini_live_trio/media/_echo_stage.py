@@ -128,9 +128,13 @@ class Stage:
     ) -> None:
         """Take what the speaker was given to play."""
         self._check_open()
+        if rate_hz not in RATES_HZ:
+            raise ConfigError(
+                f"A reference has 8,000 to 192,000 samples a second, but rate_hz is {rate_hz!r}."
+            )
         samples = self._samples(far)
         lost = self._far_frames.lost(frame, len(samples))
-        self._far_seconds += len(samples) / _checked_rate(rate_hz)
+        self._far_seconds += len(samples) / rate_hz
         if self._engine is None:
             return
         if rate_hz != self._far_rate_hz:
@@ -236,14 +240,6 @@ class _Frames:
         if frame is None or expected is None:
             return 0
         return max(frame - expected, 0)  # a count that goes back has begun anew
-
-
-def _checked_rate(rate_hz: int) -> int:
-    if rate_hz not in RATES_HZ:
-        raise ConfigError(
-            f"A reference has 8,000 to 192,000 samples a second, but rate_hz is {rate_hz!r}."
-        )
-    return rate_hz
 
 
 def as_int16(block: Any) -> tuple[Int16, int]:

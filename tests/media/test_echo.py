@@ -121,6 +121,14 @@ async def test_a_known_delay_is_learned_faster(far):
     assert found[1] > found[0] + 2
 
 
+async def test_a_delay_that_is_told_too_small_does_no_harm(far):
+    needs("speexdsp")
+    async with open_echo_canceller("speexdsp", delay=0.0) as echo:
+        near, out = through(echo, far, delay=0.1)
+        assert echo.statistics().alignment.moves == 1
+    assert erle(near, out, 9, LENGTH) > 25
+
+
 # --- With devices that don't -----------------------------------------------------------------
 
 

@@ -93,8 +93,8 @@ class EchoCanceller(Protocol):
             taken for what is missing.
 
         Raises:
-          MediaError: Half a sample, more than one channel, or a type that makes no sense.
-          ConfigError: So does the rate.
+          ConfigError: Half a sample, more than one channel, a type or rate that makes no sense.
+          MissingDependency: It has to be resampled, and there is nothing that could.
           trio.ClosedResourceError: It was closed.
         """
         ...
@@ -115,7 +115,7 @@ class EchoCanceller(Protocol):
           time that the back-end needs, and by ``EchoStatistics.delay``.
 
         Raises:
-          MediaError: Half a sample, more than one channel, or a type that makes no sense.
+          ConfigError: Half a sample, more than one channel, or a type that makes no sense.
           trio.ClosedResourceError: It was closed.
         """
         ...

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 import trio
 
-from ..errors import ConfigError, MediaError
+from ..errors import ConfigError
 from ._echo import RATE_HZ, EchoChoice, EchoStatistics
 from ._echo_align import Aligner, Int16
 from ._echo_drift import EchoWatch
-from .pcm import Resampler, to_int16, to_pcm
+from .pcm import Resampler, float_to_int16
 
 __all__ = ["Engine", "HalfDuplex", "Stage"]
 
@@ -139,9 +139,9 @@ class Stage:
             return
         if rate_hz != self._far_rate_hz:
             self._far_rate_hz = rate_hz
-            self._resampler = None
-            if rate_hz != RATE_HZ:
-                self._resampler = Resampler(rate_hz, RATE_HZ, purpose="live")
+            if self._resampler is not None:
+                self._resampler.close()
+            self._resampler = Resampler(rate_hz, RATE_HZ) if rate_hz != RATE_HZ else None
         if self._resampler is not None:
             samples = self._resampler.process(samples)
             when = None if when is None else when - self._resampler.delay_seconds
@@ -158,7 +158,7 @@ class Stage:
         lost = self._near_frames.lost(frame, count)
         self._near_samples += count
         if self._engine is None:
-            return to_pcm(samples)
+            return as_bytes(samples)
         far = self._aligner.match(count, when=when, lost=lost)
         samples = self._hold(samples)
         if self._watch is not None:
@@ -179,7 +179,7 @@ class Stage:
             self._delay += lacking
             ready = np.concatenate((np.zeros(lacking, np.int16), ready))
         self._ready = ready[count:]
-        return to_pcm(ready[:count])
+        return as_bytes(ready[:count])
 
     def _watch_over(self, watch: EchoWatch, near: Int16, far: Int16) -> None:
         """See to it that the echo stays where the engine can cancel it."""
@@ -218,6 +218,8 @@ class Stage:
         self._closed = True
         if self._engine is not None:
             self._engine.close()
+        if self._resampler is not None:
+            self._resampler.close()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -246,20 +248,27 @@ def as_int16(block: Any) -> tuple[Int16, int]:
     """Return a block as samples, and how many of them were no numbers.
 
     Raises:
-      MediaError: It is no sound in one of the forms that are taken.
+      ConfigError: It is no sound in one of the forms that are taken.
     """
     if isinstance(block, np.ndarray):
         if block.ndim != 1:
-            raise MediaError(f"A block of sound is mono, of shape (samples,), not {block.shape}.")
-        floats = block.dtype == np.float32
-        bad = len(block) - int(np.count_nonzero(np.isfinite(block))) if floats else 0
-        return to_int16(block), bad
+            raise ConfigError(f"A block of sound is mono, of shape (samples,), not {block.shape}.")
+        if block.dtype == np.int16:
+            return block, 0
+        if block.dtype != np.float32:
+            raise ConfigError(f"Samples must be int16 or float32, not {block.dtype}.")
+        return float_to_int16(block), len(block) - int(np.count_nonzero(np.isfinite(block)))
     try:
         view = memoryview(block).cast("B")
     except TypeError:
-        raise MediaError(
+        raise ConfigError(
             f"A block of sound is bytes or an array of samples, not {type(block).__name__}."
         ) from None
     if len(view) % SAMPLE:
-        raise MediaError(f"16-bit sound has an even number of bytes, not {len(view)}.")
+        raise ConfigError(f"16-bit sound has an even number of bytes, not {len(view)}.")
     return np.frombuffer(view, "<i2").astype(np.int16, copy=False), 0
+
+
+def as_bytes(samples: Int16) -> bytes:
+    """Return samples as little-endian bytes."""
+    return samples.astype("<i2", copy=False).tobytes()

@@ -16,6 +16,7 @@ import trio
 
 from gemini_live_trio import GeminiApi, SessionConfig, SessionObserver, open_session
 from gemini_live_trio.media import MicrophoneBlock, open_microphone, open_speaker
+from gemini_live_trio.media._devices import Link
 from gemini_live_trio.simulator import open_simulator
 
 __all__ = ["Figures", "capture_to_socket", "interruption_to_silence", "measure_all", "table"]
@@ -60,17 +61,21 @@ async def capture_to_socket() -> list[float]:
     """From the end of a block at the device to when its frame was written, for each block."""
     written: list[float] = []
     blocks: list[MicrophoneBlock] = []
-    async with open_simulator(mind=None) as simulator, open_microphone("vmic") as microphone:
-        link = microphone._line.link
-        assert link is not None
+    clock: list[Link] = []
 
-        class Stamps(SessionObserver):
-            def frame_sent(self, frame: str, *, connection: int, time: float) -> None:
-                if '"audio"' in frame[:60]:
-                    written.append(link.time())
+    class Stamps(SessionObserver):
+        def frame_sent(self, frame: str, *, connection: int, time: float) -> None:
+            if '"audio"' in frame[:60]:
+                written.append(clock[0].time())
 
+    async with open_simulator(mind=None) as simulator:
         config = SessionConfig(model="gemini-3.8-live", endpoint=GeminiApi(base_url=simulator.url))
-        async with open_session(config, observers=[Stamps()]) as session:
+        async with (
+            open_session(config, observers=[Stamps()]) as session,
+            open_microphone("vmic") as microphone,
+        ):
+            assert microphone._line.link is not None
+            clock.append(microphone._line.link)
             async for event in microphone:
                 if isinstance(event, MicrophoneBlock):
                     blocks.append(event)

@@ -252,8 +252,9 @@ async def _in_thread(call: Callable[[], T], what: str) -> T:
 
 def _sounddevice() -> Any:
     try:
-        import numpy  # noqa: F401 - to mix and resample, which may turn out to be needed at any time
         import sounddevice  # type: ignore[import-untyped]
+
+        from . import pcm  # noqa: F401 - here, since importing numpy takes its time
     except ImportError as error:
         raise MissingDependency(
             'Microphone and speaker need: pip install "gemini-live-trio[audio]"'

@@ -20,7 +20,7 @@ import trio
 from ..errors import InternalError, MediaError
 from ._devices import NAMES, Direction, Latency, Link, close_link, open_link
 
-__all__ = ["DeviceLost", "DeviceRestored", "Line"]
+__all__ = ["DeviceLost", "DeviceRestored", "Line", "Work"]
 
 FIRST_SECONDS = 5.0
 """A device that slept may take so long to wake up."""
@@ -78,8 +78,8 @@ class _Watch:
         return ""
 
 
-Work = Callable[[Link, Any, int, Any, Any], bool]
-"""Given the link and PortAudio's four arguments, does what a block needs; true wakes Trio."""
+Work = Callable[[Any, int, Any, Any], bool]
+"""Given PortAudio's four arguments, does what a block needs; true wakes Trio."""
 
 
 class Line:
@@ -91,8 +91,9 @@ class Line:
       rate_hz: As in ``open_link``.
       block_ms: As in ``open_link``.
       latency: As in ``open_link``.
-      work: What is done for each block, in PortAudio's thread.
-      wake: Called in Trio's thread after a block for which ``work`` was true, or at the end.
+      work: Given a link, in the thread that opens it, returns what is done for each block, in
+        PortAudio's.
+      wake: Called in Trio's thread after a block for which that was true, or at the end.
 
     Attributes:
       link: The stream, ``None`` while there is none.
@@ -108,7 +109,7 @@ class Line:
         rate_hz: int,
         block_ms: int,
         latency: Latency,
-        work: Work,
+        work: Callable[[Link], Work],
         wake: Callable[[], None],
     ) -> None:
         self.link: Link | None = None
@@ -185,10 +186,12 @@ class Line:
     def _callback(self, link: Link, watch: _Watch) -> Callable[[Any, int, Any, Any], None]:
         import sounddevice  # type: ignore[import-untyped]
 
+        work = self._work(link)
+
         def call(data: Any, frames: int, time: Any, status: Any) -> None:
             watch.blocks += 1
             try:
-                if self._work(link, data, frames, time, status):
+                if work(data, frames, time, status):
                     self._trio.run_sync_soon(self._wake, idempotent=True)
             except trio.RunFinishedError:  # whoever opened it is gone for good
                 raise sounddevice.CallbackAbort from None

@@ -7,6 +7,7 @@ so nobody else could tell.
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -17,7 +18,7 @@ import trio
 
 from ..errors import ConfigError
 from ._devices import Latency, Link, check_numbers
-from ._lines import DeviceLost, DeviceRestored, Line
+from ._lines import DeviceLost, DeviceRestored, Line, Work
 
 if TYPE_CHECKING:
     from .pcm import AudioEncoder
@@ -108,6 +109,7 @@ class MicrophoneStatistics:
 @attrs.frozen
 class _Raw:
     link: Link
+    encoder: AudioEncoder
     captured: int
     """How many blocks the device gave before it."""
     number: int
@@ -145,7 +147,7 @@ class Microphone:
             rate_hz=rate_hz,
             block_ms=block_ms,
             latency=latency,
-            work=self._capture,
+            work=self._capturing,
             wake=self._wake,
         )
         self._block_ms = block_ms
@@ -170,7 +172,6 @@ class Microphone:
         # Trio's thread alone.
         self._tail = self._tail_blocks
         """How many blocks of silence are left before a pause."""
-        self._encoder: tuple[Link, AudioEncoder] | None = None
         self._ready: deque[MicrophoneEvent] = deque()
         self._next_number = 0
         self._next_captured = 0
@@ -303,30 +304,16 @@ class Microphone:
             return
         silent = self._muted or raw.muted
         self._zeroed += silent
-        encoder = self._encoder_for(raw.link)
         # What is held came right before; where it didn't, because something is missing, the time
         # is wrong by less than a block.
-        time = raw.adc_time - encoder.held_seconds
-        for pcm in encoder.feed_pcm(bytes(len(raw.pcm)) if silent else raw.pcm):
+        time = raw.adc_time - raw.encoder.held_seconds
+        for pcm in raw.encoder.feed_pcm(bytes(len(raw.pcm)) if silent else raw.pcm):
             block = MicrophoneBlock(pcm, self.rate_hz, time, self._frame)
             self._ready.append(block)
             self._frame += self._block_frames
             time += block.seconds
             if self._muted:
                 self._count_down()
-
-    def _encoder_for(self, link: Link) -> AudioEncoder:
-        if self._encoder is None or self._encoder[0] is not link:
-            from .pcm import AudioEncoder
-
-            encoder = AudioEncoder(
-                from_hz=link.rate_hz,
-                rate_hz=self.rate_hz,
-                channels=link.channels,
-                block_ms=self._block_ms,
-            )
-            self._encoder = link, encoder
-        return self._encoder[1]
 
     def _count_down(self) -> None:
         if self._paused:
@@ -359,9 +346,22 @@ class Microphone:
         self._closed = True
         self._news.set()
 
+    def _capturing(self, link: Link) -> Work:
+        from .pcm import AudioEncoder
+
+        encoder = AudioEncoder(
+            from_hz=link.rate_hz,
+            rate_hz=self.rate_hz,
+            channels=link.channels,
+            block_ms=self._block_ms,
+        )
+        return functools.partial(self._capture, link, encoder)
+
     # --- In PortAudio's thread -------------------------------------------------------------
 
-    def _capture(self, link: Link, data: Any, frames: int, time: Any, status: Any) -> bool:
+    def _capture(
+        self, link: Link, encoder: AudioEncoder, data: Any, frames: int, time: Any, status: Any
+    ) -> bool:
         captured = self._captured
         self._captured += 1
         lost = bool(status and status.input_overflow)
@@ -376,7 +376,7 @@ class Microphone:
         # Not every system stamps its blocks.
         adc_time = time.inputBufferAdcTime or time.currentTime - link.latency
         number = self._offered
-        raw = _Raw(link, captured, number, adc_time, bytes(data), self._muted, lost)
+        raw = _Raw(link, encoder, captured, number, adc_time, bytes(data), self._muted, lost)
         self._ring.append(raw)
         self._offered += 1
         return True

@@ -10,6 +10,7 @@ blocks ahead, and what hasn't sounded hasn't been heard.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,7 +22,7 @@ import trio
 
 from ..errors import ConfigError
 from ._devices import RATES_HZ, Latency, Link, check_numbers
-from ._lines import DeviceLost, DeviceRestored, Line
+from ._lines import DeviceLost, DeviceRestored, Line, Work
 from ._playout import Heard, Outlet, Playout, resampled
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class Speaker:
             rate_hz=rate_hz,
             block_ms=block_ms,
             latency=latency,
-            work=self._render,
+            work=self._rendering,
             wake=self._wake,
         )
         self._on_played = on_played
@@ -182,7 +183,6 @@ class Speaker:
         )
         self._heard = Heard()
         # The callback's own.
-        self._outlet: tuple[Link, Outlet] | None = None
         self._taps: tuple[SpeakerTap, ...] = ()
         self._blocks = 0
         self._frames = 0
@@ -413,16 +413,19 @@ class Speaker:
         self._closed = True
         self._wake()
 
+    def _rendering(self, link: Link) -> Work:
+        outlet = Outlet(self._playout, rate_hz=self.rate_hz, device_hz=link.rate_hz)
+        return functools.partial(self._render, link, outlet)
+
     # --- In PortAudio's thread -------------------------------------------------------------
 
-    def _render(self, link: Link, data: Any, frames: int, time: Any, status: Any) -> bool:
-        if self._outlet is None or self._outlet[0] is not link:
-            outlet = Outlet(self._playout, rate_hz=self.rate_hz, device_hz=link.rate_hz)
-            self._outlet = link, outlet
+    def _render(
+        self, link: Link, outlet: Outlet, data: Any, frames: int, time: Any, status: Any
+    ) -> bool:
         # Not every system stamps its blocks.
         dac_time = time.outputBufferDacTime or time.currentTime + link.latency
         with self._lock:
-            pcm, taken = self._outlet[1].take(frames)
+            pcm, taken = outlet.take(frames)
             for delay, spans in taken:
                 self._heard.handed(dac_time + delay, spans, self.rate_hz, time.currentTime)
         data[:] = pcm if link.channels == 1 else _spread(pcm, link.channels)

@@ -253,9 +253,6 @@ async def test_a_stream_left_open_when_its_run_ended_stops_by_itself(plug: Plug)
     fake = plug(Card("Mic", inputs=1))
 
     async def careless() -> Line:
-        def work(*_: object) -> bool:
-            return True
-
         def wake() -> None: ...
 
         line = Line(
@@ -264,7 +261,7 @@ async def test_a_stream_left_open_when_its_run_ended_stops_by_itself(plug: Plug)
             rate_hz=16_000,
             block_ms=20,
             latency="low",
-            work=work,
+            work=lambda link: lambda *_: True,
             wake=wake,
         )
         await line.open()

@@ -63,10 +63,10 @@ class MicrophoneBlock:
 
     @property
     def level_dbfs(self) -> float:
-        """Its loudness, as ``level_dbfs`` reckons it."""
-        from .pcm import level_dbfs
+        """Its loudness: the RMS in dB of full scale, as ``pcm.level`` reckons it."""
+        from .pcm import level
 
-        return level_dbfs(self.pcm)
+        return level(self.pcm).rms_db
 
 
 @attrs.frozen
@@ -307,7 +307,7 @@ class Microphone:
         # What is held came right before; where it didn't, because something is missing, the time
         # is wrong by less than a block.
         time = raw.adc_time - raw.encoder.held_seconds
-        for pcm in raw.encoder.feed_pcm(bytes(len(raw.pcm)) if silent else raw.pcm):
+        for pcm in raw.encoder.encode(bytes(len(raw.pcm)) if silent else raw.pcm):
             block = MicrophoneBlock(pcm, self.rate_hz, time, self._frame)
             self._ready.append(block)
             self._frame += self._block_frames

@@ -268,9 +268,8 @@ def resampled(resampler: Resampler, pcm: bytes, *, last: bool = False) -> bytes:
     """Bring the next piece of 16-bit mono to another rate."""
     import numpy as np
 
-    from .pcm import to_pcm
-
-    return to_pcm(resampler.process(np.frombuffer(pcm, "<i2").astype(np.int16), last=last))
+    samples = resampler.process(np.frombuffer(pcm, "<i2").astype(np.int16), last=last)
+    return samples.astype("<i2", copy=False).tobytes()
 
 
 class Outlet:

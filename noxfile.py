@@ -55,7 +55,6 @@ def tests(session: nox.Session) -> None:
     required = {
         "PROXIES_REQUIRED": "1",
         "UPDATERS_REQUIRED": "1",
-        "DEVICES_REQUIRED": "1",
         "MCP_REQUIRED": "1",
     }
     session.run("pytest", "-m", "not foreign", *session.posargs, env=required)
@@ -72,6 +71,22 @@ def foreign(session: nox.Session) -> None:
     session.run("npm", "install", "--prefix", str(project), *quiet)
     environment = {"FOREIGN_NODE_MODULES": str(project / "node_modules"), "FOREIGN_REQUIRED": "1"}
     session.run("pytest", "tests/foreign", *session.posargs, env=environment)
+
+
+@nox.session
+def devices(session: nox.Session) -> None:
+    """Test microphone, speaker, echo and screen on virtual devices (PulseAudio, Xvfb)."""
+    session.install("-q", "-e", f".[{PARTS}]", *REAL_PARTS)
+    command = [
+        "tests/devices/rig.py",
+        "--",
+        "python",
+        "-m",
+        "pytest",
+        "tests/devices",
+        "tests/media",
+    ]
+    session.run("python", *command, *session.posargs, env={"DEVICES_REQUIRED": "1"})
 
 
 @nox.session

@@ -39,6 +39,10 @@ LOOK_SECONDS = 0.5
 """How often a silent device is looked at."""
 
 
+SILENCE_DBFS: Final = -120.0
+"""What silence counts for, since its level has no number."""
+
+
 @attrs.frozen
 class MicrophoneBlock:
     """Sound, as ``session.send_audio`` takes it.
@@ -63,10 +67,10 @@ class MicrophoneBlock:
 
     @property
     def level_dbfs(self) -> float:
-        """Its loudness: the RMS in dB of full scale, as ``pcm.level`` reckons it."""
+        """Its loudness: the RMS in dB of full scale, as ``pcm.level`` reckons it; silence is -120."""
         from .pcm import level
 
-        return level(self.pcm).rms_db
+        return max(SILENCE_DBFS, level(self.pcm).rms_db)
 
 
 @attrs.frozen

@@ -168,7 +168,7 @@ def _with_hints(cls: type[_C]) -> type[_C]:
     plain, names = cls.__init__, [field.name for field in attrs.fields(cls)]  # type: ignore[arg-type]
 
     @functools.wraps(plain)
-    def init(self: object, *args: Any, **options: Any) -> None:
+    def init(self: Any, *args: Any, **options: Any) -> None:
         for name in options:
             if name not in names:
                 nearest = difflib.get_close_matches(name, names, 1)
@@ -206,7 +206,7 @@ class SessionConfig:
     endpoint: Endpoint = attrs.field(factory=GeminiApi, validator=_an_endpoint)
     """Where the service is: ``GeminiApi``, ``VertexAi`` or ``CustomEndpoint``."""
 
-    check: Literal["strict", "warn", "off"] = attrs.field(
+    check: Literal["strict", "warn", "off"] = attrs.field(  # pyright: ignore[reportAssignmentType]
         default="strict", validator=_a_way_to_check
     )
     """What to do with a setup that its model is known to refuse: raise ``ConfigError`` before

@@ -67,7 +67,7 @@ class MicrophoneBlock:
 
     @property
     def level_dbfs(self) -> float:
-        """Its loudness: the RMS in dB of full scale, as ``pcm.level`` reckons it; silence is -120."""
+        """Its loudness: the RMS in dB of full scale, as ``pcm.level`` has it; silence is -120."""
         from .pcm import level
 
         return max(SILENCE_DBFS, level(self.pcm).rms_db)

@@ -19,7 +19,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
 import trio
@@ -28,8 +28,8 @@ from ..errors import ConfigError, MediaError, MissingDependency
 
 __all__ = ["Device", "Link", "close_link", "list_devices", "open_link"]
 
-Direction = Literal["input", "output"]
-Latency = float | Literal["low", "high"]
+Direction: TypeAlias = Literal["input", "output"]
+Latency: TypeAlias = float | Literal["low", "high"]
 
 OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 2.0

@@ -115,11 +115,11 @@ class Line:
         self.link: Link | None = None
         self.name: str = ""
         self.restored: int = 0
-        self._direction = direction
+        self._direction: Direction = direction
         self._device = device
         self._rate_hz = rate_hz
         self._block_ms = block_ms
-        self._latency = latency
+        self._latency: Latency = latency
         self._work = work
         self._wake = wake
         self._trio = trio.lowlevel.current_trio_token()

@@ -131,11 +131,11 @@ class Line:
         """Open the stream; raises and is cancelled like ``open_link``."""
         watch = self._watch = _Watch(trio.current_time())
         self.link = await open_link(
-            self._direction,  # pyright: ignore[reportArgumentType]
+            self._direction,
             self._device,
             rate_hz=self._rate_hz,
             block_ms=self._block_ms,
-            latency=self._latency,  # pyright: ignore[reportArgumentType]
+            latency=self._latency,
             callback=lambda link: self._callback(link, watch),
             finished=lambda: self._finished(watch),
             anew=anew,

@@ -41,7 +41,7 @@ nitpick_ignore_regex = [
     # Other projects' names can't be looked up without a network.
     (
         r"py:.*",
-        r"(attrs?|collections|datetime|enum|httpx|hypothesis|os|opentelemetry|pathlib|pytest|re|ssl|trio|typing)"
+        r"(attrs?|collections|datetime|enum|httpx|hypothesis|np|npt|numpy|os|opentelemetry|pathlib|pytest|re|ssl|trio|typing)"
         r"\..*",
     ),
     # Not in the index: the wire has an enum of this name, and references to that would be unclear.
@@ -49,7 +49,8 @@ nitpick_ignore_regex = [
     # Private aliases and type variables have no page.
     (
         r"py:class",
-        r"VoiceName|Tracer|State|TypeAliasForwardRef|.*\.simulator\._talk\._delivery\.Delivery|gemini_live_trio\..*\._[A-Z]\w*",
+        r"VoiceName|Tracer|State|TypeAliasForwardRef|.*\.simulator\._talk\._delivery\.Delivery|gemini_live_trio\..*\._[A-Z]\w*"
+        r"|gemini_live_trio\.media\._samples\.Sample",
     ),
 ]
 

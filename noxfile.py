@@ -12,10 +12,13 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "typing", "tests"]
 
-PARTS = "audio,otel,proxy,repl,simulator,test,tokens,vertex"
+PARTS = "aec,audio,mcp,otel,proxy,repl,screen,simulator,test,tokens,vertex"
 """The extras behind which there is code today."""
 
-REAL_PARTS = ["google-genai", "opentelemetry-sdk", "pproxy", "pipx", "uv"]
+REAL_PARTS = [
+    *("google-genai", "opentelemetry-sdk", "pproxy", "pipx", "uv"),
+    *("jsonschema", "annotated-types", "mcp-server-time>=2026.10"),
+]
 """What the tests measure ours against, read it with, go through, and are installed by."""
 
 CANDIDATES = [f"python3.{minor}" for minor in range(11, 16)]
@@ -49,7 +52,11 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after ``--`` go to pytest."""
     session.install("-q", "-e", f".[{PARTS}]", *REAL_PARTS)
-    required = {"PROXIES_REQUIRED": "1", "UPDATERS_REQUIRED": "1"}
+    required = {
+        "PROXIES_REQUIRED": "1",
+        "UPDATERS_REQUIRED": "1",
+        "MCP_REQUIRED": "1",
+    }
     session.run("pytest", "-m", "not foreign", *session.posargs, env=required)
 
 
@@ -64,6 +71,22 @@ def foreign(session: nox.Session) -> None:
     session.run("npm", "install", "--prefix", str(project), *quiet)
     environment = {"FOREIGN_NODE_MODULES": str(project / "node_modules"), "FOREIGN_REQUIRED": "1"}
     session.run("pytest", "tests/foreign", *session.posargs, env=environment)
+
+
+@nox.session
+def devices(session: nox.Session) -> None:
+    """Test microphone, speaker, echo and screen on virtual devices (PulseAudio, Xvfb)."""
+    session.install("-q", "-e", f".[{PARTS}]", *REAL_PARTS)
+    command = [
+        "tests/devices/rig.py",
+        "--",
+        "python",
+        "-m",
+        "pytest",
+        "tests/devices",
+        "tests/media",
+    ]
+    session.run("python", *command, *session.posargs, env={"DEVICES_REQUIRED": "1"})
 
 
 @nox.session

@@ -21,6 +21,7 @@
     │   ├── ReconnectExhausted                 it was tried, and the policy's end was reached
     │   └── BudgetExhausted                    it has cost what its ``Budget`` allows
     ├── ToolError                              raised in a tool, to speak to the model
+    ├── McpError                               an MCP server that gives no tools
     ├── PromptLost                             a prompt whose answer can't be told from others
     ├── MediaError                             a file or device that can't be used
     ├── RecordingError                         a recording that can't be read or written
@@ -48,6 +49,7 @@ __all__ = [
     "GeminiLiveError",
     "InternalError",
     "LocalProtocolError",
+    "McpError",
     "MediaError",
     "MissingDependency",
     "PromptLost",
@@ -252,6 +254,18 @@ class BudgetExhausted(SessionBroken):
 
 class ToolError(GeminiLiveError):
     """Raise it in a tool, to tell the model in these words what went wrong."""
+
+
+class McpError(GeminiLiveError):
+    """An MCP server can't be started or reached, or doesn't speak MCP; the text says which and why.
+
+    Attributes:
+      server: Which one: its command, or its address.
+    """
+
+    def __init__(self, text: str, /, *, server: str) -> None:
+        super().__init__(text)
+        self.server = server
 
 
 class PromptLost(GeminiLiveError):

@@ -17,6 +17,13 @@ from typing import TypeAlias
 import attrs
 
 from . import wire
+from ._tool_events import InputGate as InputGate
+from ._tool_events import ToolEnded as ToolEnded
+from ._tool_events import ToolEvent as ToolEvent
+from ._tool_events import ToolFinished as ToolFinished
+from ._tool_events import ToolOutcome as ToolOutcome
+from ._tool_events import ToolProgress as ToolProgress
+from ._tool_events import ToolStarted as ToolStarted
 from .errors import DecodeError
 from .wire import JsonValue, Struct
 
@@ -29,6 +36,7 @@ __all__ = [
     "GenerationComplete",
     "GoAway",
     "Grounding",
+    "InputGate",
     "InputTranscription",
     "InteractionStatusChanged",
     "InterimInputTranscription",
@@ -55,6 +63,12 @@ __all__ = [
     "TextState",
     "ToolCall",
     "ToolCallCancellation",
+    "ToolEnded",
+    "ToolEvent",
+    "ToolFinished",
+    "ToolOutcome",
+    "ToolProgress",
+    "ToolStarted",
     "TranscriptUpdate",
     "TurnComplete",
     "Undecodable",
@@ -533,5 +547,10 @@ Event: TypeAlias = (
     | BudgetWarning
     | Lagged
     | TranscriptUpdate
+    | InputGate
+    | ToolStarted
+    | ToolProgress
+    | ToolFinished
+    | ToolEnded
     | Stalled
 )

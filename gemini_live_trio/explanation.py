@@ -108,7 +108,7 @@ def explain(config: SessionConfig) -> Explanation:
     return Explanation(
         dials=f"{scheme}://{target}{target.resource.partition('?')[0]}",
         auth=_presented(config),
-        capability=config.capabilities.capability_of(config.model, config.endpoint.backend),
+        capability=config.capabilities.capability_of(setup.model or "", config.endpoint.backend),
         sends=Redactor(media="hash").tree(json.loads(frame))["setup"],
         left_out=tuple(_left_out(config, setup)),
         findings=config.findings(),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import attrs
 
-__all__ = ["Drops", "Latency", "Queues", "SessionStatistics", "TurnState"]
+__all__ = ["Drops", "Latency", "Queues", "SessionStatistics", "ToolCounts", "TurnState"]
 
 
 @attrs.frozen(kw_only=True)
@@ -61,6 +61,8 @@ class Drops:
       events: Events that a slow receiver missed.
       undecodable_frames: Frames that couldn't be read.
       stale_audio_seconds: Sound of answers that had been interrupted.
+      gated_audio_seconds: Audio held back while the model waited for a tool and took no input.
+      gated_video_frames: Pictures held back then.
     """
 
     audio_seconds: float = 0.0
@@ -69,6 +71,39 @@ class Drops:
     events: int = 0
     undecodable_frames: int = 0
     stale_audio_seconds: float = 0.0
+    gated_audio_seconds: float = 0.0
+    gated_video_frames: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class ToolCounts:
+    """The calls that tool runners served, since the session began.
+
+    Every call is open or has exactly one of the five outcomes of ``events.ToolOutcome``.
+
+    Attributes:
+      calls: How many there were; one that came twice counts once.
+      open: Those without an outcome yet.
+      answered: Their answers went out.
+      cancelled: The service took them back.
+      timed_out: They took too long.
+      refused: They weren't run, or not to their end.
+      retold: Their results were told otherwise, since the service no longer knew them.
+      duplicates: How often a call came that was there already.
+      shared: How many of them were served with what another one gave.
+      late: How often a tool gave something that nobody wanted any more.
+    """
+
+    calls: int = 0
+    open: int = 0
+    answered: int = 0
+    cancelled: int = 0
+    timed_out: int = 0
+    refused: int = 0
+    retold: int = 0
+    duplicates: int = 0
+    shared: int = 0
+    late: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -118,6 +153,7 @@ class SessionStatistics:
         reports.
       queues: What waits.
       drops: What was given up.
+      tools: What became of tool calls.
       observer_errors: How often an observer raised.
     """
 
@@ -138,4 +174,5 @@ class SessionStatistics:
     playback: Latency | None = None
     queues: Queues
     drops: Drops
+    tools: ToolCounts = ToolCounts()
     observer_errors: int = 0

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from rendered import DOCS, RENDERED
+from tools.mcp_driving import need
 
 TESTS = Path(__file__).parent
+NEEDED = {"docs/tools-mcp.md": ("mcp", "mcp_server_time")}
 
 
 @pytest.mark.parametrize(("name", "render"), RENDERED.items())
@@ -28,9 +30,18 @@ def test_every_claim_of_delivery_names_a_test_that_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/connecting.md", "docs/testing.md", "docs/howto/files.md"]
+    "name",
+    [
+        "README.md",
+        "docs/connecting.md",
+        "docs/testing.md",
+        "docs/howto/files.md",
+        "docs/tools-mcp.md",
+        "docs/tools-ready.md",
+    ],
 )
 def test_the_whole_programs_in_a_document_run(name: str, tmp_path: Path) -> None:
+    need(*NEEDED.get(name, ()))
     if name == "docs/howto/files.md":
         lay_out_files(tmp_path)
     text = (DOCS.parent / name).read_text(encoding="utf-8")

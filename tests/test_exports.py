@@ -29,7 +29,7 @@ def test_public_modules_say_what_they_export(name: str) -> None:
 
 
 def test_every_event_is_in_the_union() -> None:
-    bases = (events.ServerEvent, events.SessionEvent, events.BookEvent)
+    bases = (events.ServerEvent, events.SessionEvent, events.BookEvent, events.ToolEvent)
     classes = {
         thing
         for name in events.__all__

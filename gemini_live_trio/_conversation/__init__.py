@@ -9,6 +9,7 @@ time is a parameter: seconds on any steady clock.
 * ``_delivery``: what was written, and what is known of its fate
 * ``_turns``: whose turn it is
 * ``_handles``: the ways back
+* ``_gate``: when the microphone is held back
 
 The books, ``transcript`` and ``usage``, are modules of their own, since a recording has them too.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
 
@@ -29,6 +30,7 @@ from ..statistics import TurnState
 from ..transcript import Transcript
 from ..usage import UsageLedger
 from ._delivery import Delivery, Ground, Mark
+from ._gate import Gate
 from ._handles import Handle, Handles
 from ._outbox import Bracket, Fate, Kind, Outbox, Outgoing, Ticket
 from ._turns import Progress, Turns
@@ -83,6 +85,7 @@ class Conversation:
         counts_setup: bool = False,
         reseed: bool = True,
         max_connection_age: float = math.inf,
+        longest_gate: float = math.inf,
     ) -> None:
         resumption = setup.session_resumption
         self.capability = capability
@@ -93,11 +96,13 @@ class Conversation:
         self.usage: UsageLedger = UsageLedger(capability.usage)
         self._entries: weakref.WeakKeyDictionary[Outgoing, list[int]] = weakref.WeakKeyDictionary()
         """Where the transcript has what a message says."""
+        self.gate: Gate = Gate(capability, longest=longest_gate)
         self.delivery: Delivery = Delivery(
             transparent=bool(resumption and resumption.transparent),
             counts_setup=counts_setup,
             replay=replay,
             restores=capability.resume_restores,
+            gate=self.gate if self.gate.used else None,
         )
         self._max_age = max_connection_age
         self._reseed = reseed
@@ -204,17 +209,18 @@ class Conversation:
         turns = self.turns
         interrupts = message.server_content is not None and bool(message.server_content.interrupted)
         before, outputs = turns.progress, turns.outputs
-        begins = turns.received(message, self._blocks)
+        begins = turns.received(message, self.blocks)
         content = message.server_content
         # A turn may end without a word; the end of one that was interrupted is no such thing.
         self._interrupted = self._interrupted or interrupts
         ended = content is not None and content.turn_complete
         refused = ended and before is Progress.IDLE and not self._interrupted
-        went_on = self._goes_on and (turns.outputs > outputs or bool(ended))
-        if begins or refused or went_on:
+        went_on = self._goes_on and turns.outputs > outputs
+        if begins or refused or went_on or (self._goes_on and ended):
             self._asked_at = None
             self._goes_on = False
-        if begins:
+        if begins or went_on:
+            # A turn that stood still and goes on shows the answer to be taken, as a new one would.
             self._confirmed(self.delivery.generation_began(now))
         if turns.progress is Progress.GENERATING or before is not Progress.IDLE:
             self._output_at = now
@@ -241,7 +247,26 @@ class Conversation:
         """The session is over."""
         return self.transcript.end(now, "the session ended")
 
-    def _blocks(self, function: str | None) -> bool:
+    def forget_calls(self, call_ids: Iterable[str], reason: str) -> None:
+        """The service doesn't know these calls any more."""
+        gone = tuple(call_ids)
+        self.turns.answered(gone)
+        self.delivery.cancelled(gone, reason)
+
+    def tend_gate(self, now: float) -> bool:
+        """Shut real-time input off, or let it through, as the calls want; tell whether it changed.
+
+        To be asked after everything that opens or ends a call, and when ``gate.opens_at`` has come.
+        """
+        realtime = self.setup.realtime_input_config
+        detection = realtime and realtime.automatic_activity_detection
+        self.gate.marked = bool(detection and detection.disabled)
+        changed = self.gate.look(self.turns.calls, now)
+        if changed and not self.gate.closed:
+            self.delivery.gate_opened()
+        return changed
+
+    def blocks(self, function: str | None) -> bool:
         """Tell whether the model waits for a function: as declared, or as it does by default."""
         for tool in self.setup.tools:
             for declared in tool.function_declarations:
@@ -280,10 +305,13 @@ class Conversation:
 
     def leave_at(self) -> float:
         """Return when to move to a new connection: ``math.inf`` for not as things stand."""
+        return min(self._leave_from, self._leave_by) if self.quiet else self._leave_by
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is asked, said, or waited for: whatever is done now cuts nothing."""
         asked = self._asked_at is not None
-        if asked or self.turns.busy or self.delivery.user_marked_speaking:
-            return self._leave_by
-        return min(self._leave_from, self._leave_by)
+        return not (asked or self.turns.busy or self.delivery.user_marked_speaking)
 
     def turn_state(self) -> TurnState:
         """Return where the newest answer stands."""

@@ -25,6 +25,7 @@ from typing import Literal
 import attrs
 
 from .. import codec
+from ._gate import Gate
 from ._outbox import Bracket, Fate, Kind, Outbox, Outgoing
 
 __all__ = ["Delivery", "Ground", "Mark"]
@@ -43,6 +44,9 @@ MOST_UNCONFIRMED_CHARACTERS = 8 * 2**20
 MOST_UNCONSUMED = 4096
 MOST_UNCONSUMED_CHARACTERS = 32 * 2**20
 """Transparent mode keeps audio too."""
+
+MOST_HELD_BACK = 256
+"""Messages that may wait for a gate to open; the oldest is given up."""
 
 SILENCE = 0.1
 """Seconds of it that stand in for an utterance without sound."""
@@ -96,8 +100,13 @@ class Delivery:
         replay: bool = True,
         restores: Literal["latest", "handle"] = "latest",
         audio_seconds: float = 10.0,
+        gate: Gate | None = None,
     ) -> None:
         self.outbox: Outbox = Outbox(audio_seconds=audio_seconds)
+        self._gate = gate
+        self._held_back: deque[Outgoing] = deque()
+        self.gated_audio_seconds: float = 0.0
+        self.gated_video_frames: int = 0
         self._transparent = transparent
         self._counts_setup = counts_setup
         self._replay = replay
@@ -108,6 +117,8 @@ class Delivery:
         self._consumed: Mark = (0, 0)
         """What the newest index covers, in transparent mode."""
         self._in_flight: list[Outgoing] = []
+        self._revoked: list[Outgoing] = []
+        """What is among them and mustn't be sent again."""
         self._sent: deque[_Sent] = deque()
         self._characters = 0
         self._waiting: list[Outgoing] = []
@@ -143,7 +154,7 @@ class Delivery:
 
     @property
     def unsettled(self) -> int:
-        """How many messages were not written yet."""
+        """How many messages were not written yet, and could be."""
         return len(self.outbox) + len(self._in_flight) + len(self._waiting)
 
     @property
@@ -156,12 +167,32 @@ class Delivery:
         characters = 0
         while self.ready and characters < BATCH_CHARACTERS:
             item = self.outbox.take()
+            if self._gate is not None and self._gate.holds(item):
+                self._hold_back(item)
+                continue
             if self._reopen and not self._goes_as_it_is(item):
                 continue
             self._fill(item)
             self._in_flight.append(item)
             characters += len(item.frame)
         return self._in_flight
+
+    def _hold_back(self, item: Outgoing) -> None:
+        """Keep what is still worth something when the gate opens."""
+        if item.kind is Kind.AUDIO:
+            self.gated_audio_seconds += item.seconds
+        elif item.kind is Kind.VIDEO:
+            self.gated_video_frames += 1
+        else:
+            self._held_back.append(item)
+            if len(self._held_back) > MOST_HELD_BACK:
+                given_up = self._held_back.popleft()
+                given_up.become(Fate.DROPPED, "too much was said while the model waited for a tool")
+
+    def gate_opened(self) -> None:
+        """Let what was held back be the next to go."""
+        self.outbox.put_back(self._held_back)
+        self._held_back.clear()
 
     def _fill(self, item: Outgoing) -> None:
         """Let no utterance be empty: the service takes its end for an error then."""
@@ -199,6 +230,7 @@ class Delivery:
         for item in batch:
             self._note_sent(item, now)
             item.become(Fate.SENT)
+        self._forget_revoked()
         return batch
 
     def failed(self, now: float) -> None:
@@ -206,10 +238,17 @@ class Delivery:
         batch, self._in_flight = self._in_flight, []
         if self._transparent:
             self.outbox.put_back(batch)
-            return
-        for item in batch[:-1]:
-            self._note_sent(item, now)
-        self.outbox.put_back(batch[-1:])
+        else:
+            for item in batch[:-1]:
+                self._note_sent(item, now)
+            self.outbox.put_back(batch[-1:])
+        self._forget_revoked()
+
+    def _forget_revoked(self) -> None:
+        """Send no answer again whose call was taken back while it was being written."""
+        revoked, self._revoked = self._revoked, []
+        for item in revoked:
+            self.cancelled(item.call_ids)
 
     def _note_sent(self, item: Outgoing, now: float) -> None:
         self._index += 1
@@ -427,16 +466,20 @@ class Delivery:
             self.tally.replayed += 1
         self.outbox.put_back(items)
 
-    def cancelled(self, call_ids: Iterable[str]) -> None:
+    def cancelled(
+        self, call_ids: Iterable[str], reason: str = "the service cancelled the call"
+    ) -> None:
         """The service no longer wants the answers to these calls."""
         gone = set(call_ids)
         for item in self.outbox.drop_call_answers(gone):
-            item.become(Fate.DROPPED, "the service cancelled the call")
-        for item in [
-            item for item in self._waiting if item.call_ids and gone >= set(item.call_ids)
-        ]:
+            item.become(Fate.DROPPED, reason)
+        for item in [item for item in self._waiting if _answers(item, gone)]:
             self._waiting.remove(item)
-            item.become(Fate.DROPPED, "the service cancelled the call")
+            item.become(Fate.DROPPED, reason)
+        self._revoked += [item for item in self._in_flight if _answers(item, gone)]
+        # What was written and has shown no effect must not be sent once more after a cut.
+        for sent in [sent for sent in self._sent if _answers(sent.item, gone)]:
+            self._forget(sent, Fate.UNKNOWN, reason)
 
     def tick(self, now: float) -> None:
         """Time has passed."""
@@ -447,8 +490,9 @@ class Delivery:
     def close(self, why: str) -> None:
         """The session is over: everything gets its last state."""
         self._open = False
-        for item in [*self._in_flight, *self.outbox.clear()]:
+        for item in [*self._in_flight, *self._held_back, *self.outbox.clear()]:
             item.become(Fate.DROPPED, why)
+        self._held_back.clear()
         for item in [*(sent.item for sent in self._sent), *self._waiting]:
             item.become(Fate.UNKNOWN, "the session ended before the service showed that it had it")
         self._in_flight, self._waiting = [], []
@@ -458,3 +502,8 @@ class Delivery:
         """Return what the reconnect did, and begin a new count."""
         tally, self.tally = self.tally, _Tally()
         return tally
+
+
+def _answers(item: Outgoing, call_ids: set[str]) -> bool:
+    """Tell whether a message answers some of these calls, and no other."""
+    return bool(item.call_ids) and call_ids >= set(item.call_ids)

@@ -94,6 +94,13 @@ class Outgoing:
     """The model answers it with a generation."""
     said: Sequence[tuple[str, str]] = ()
     """Role and text of what it says, for the transcript."""
+    typed: bool = False
+    """It is real-time input without being sound, picture or mark."""
+
+    @property
+    def realtime(self) -> bool:
+        """Whether it is real-time input, as opposed to whole turns, answers and settings."""
+        return self.typed or self.bracket is not None or self.kind is not Kind.CONTROL
 
     def become(self, fate: Fate, reason: str = "") -> None:
         """Tell the ticket, where there is one."""

@@ -105,6 +105,9 @@ class Turns:
                     self.interrupted = True
             if content.turn_complete:
                 self._expect("turnComplete", *_RUNNING)
+                if self.progress is Progress.INTERRUPTED:
+                    # Measured on 3.8: a call that the turn waited for is dropped without a word.
+                    self.calls = dict.fromkeys(self.calls, False)
                 self.complete = self.progress is not Progress.IDLE or self.complete
                 self.progress = Progress.IDLE
                 self.thinking = False

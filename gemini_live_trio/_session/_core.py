@@ -27,9 +27,9 @@ raises: what goes wrong is recorded, told to everybody who waits, and raised at 
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from types import MappingProxyType
 
 import attrs
 import trio
@@ -37,6 +37,7 @@ import trio
 from .. import codec, wire
 from .._conversation import Conversation, Impression, Outgoing, Progress
 from .._transport import Connection, ConnectionEnded, Connector
+from ..capabilities import Backend
 from ..config import Liveness, ReconnectPolicy, SessionConfig
 from ..errors import BudgetExhausted, DecodeError, GeminiLiveError, InternalError
 from ..events import (
@@ -52,12 +53,14 @@ from ..events import (
     VoiceActivity,
 )
 from ..observers import SessionObserver
-from ..statistics import Drops, Queues, SessionStatistics
+from ..statistics import SessionStatistics
 from ..usage import Budget
 from ._asking import Asker
 from ._cursor import Cursor
 from ._meter import Meter
 from ._reconnect import End, Reconnector, Timeouts
+from ._snapshot import snapshot
+from ._toolside import ToolSide
 from ._watch import Watch
 
 __all__ = ["Core"]
@@ -88,7 +91,10 @@ class Core:
         history: Sequence[wire.Content] = (),
         on_handle: Callable[[str], object] | None = None,
         chance: Callable[[], float] = random.random,
+        gate_input_for: float = math.inf,
     ) -> None:
+        self.config: SessionConfig = config
+        """As the session was opened; ``conversation.setup`` may have changed since."""
         self._liveness = liveness
         self._budget = budget
         self._warned = False
@@ -110,7 +116,7 @@ class Core:
         _check(setup)
         self.conversation: Conversation = Conversation(
             setup,
-            config.capabilities.capability_of(config.model, config.endpoint.backend),
+            config.capabilities.capability_of(setup.model or "", config.endpoint.backend),
             now=trio.current_time(),
             handle=resume,
             history=history,
@@ -118,7 +124,10 @@ class Core:
             counts_setup=policy.setup_is_counted,
             reseed=policy.reseed,
             max_connection_age=policy.max_connection_age,
+            longest_gate=gate_input_for,
         )
+        self.backend: Backend | None = config.endpoint.backend
+        self.tools: ToolSide = ToolSide(self)
 
         self.ready: trio.Event = trio.Event()
         """The first ``setupComplete`` came, or it is certain that none will."""
@@ -185,6 +194,7 @@ class Core:
             self._from_callers.close()
             self.conversation.delivery.close("closed" if self.failure is None else "broken")
             now = trio.current_time()
+            self.tools.ended(now)
             self.publish_all(self.conversation.ended(now))
             self.meter.tell_rest()
             for cursor in tuple(self.cursors):
@@ -228,6 +238,8 @@ class Core:
 
     async def _say_goodbye(self) -> None:
         self.closing = True
+        self.gather_callers()
+        self.tools.closing()
         self.to_send.close()
         self.wake()
         deadline = trio.current_time() + self._timeouts.close
@@ -251,17 +263,47 @@ class Core:
 
     def mark(self, end: Outgoing) -> None:
         """Take the end of an utterance, behind everything that callers have handed over."""
-        if not self.ended.is_set() and not self.closing:
-            outbox = self.conversation.delivery.outbox
-            for item in [*self._drain_callers(), end]:
-                outbox.put(item)
-            self._idle.cancel()
+        if not self.closing:
+            self.put(end)
+
+    def put(self, item: Outgoing, *, unless_full: bool = False) -> bool:
+        """Take a message without waiting for room; tell whether it was taken.
+
+        Args:
+          item: What to send.
+          unless_full: Don't take it while others would have to wait.
+        """
+        outbox = self.conversation.delivery.outbox
+        if self.ended.is_set() or (unless_full and outbox.full):
+            return False
+        self.gather_callers()
+        outbox.put(item)
+        self._idle.cancel()
+        return True
+
+    async def hand_over(self, item: Outgoing) -> None:
+        """Take a message like any caller's.
+
+        Raises:
+          trio.ClosedResourceError: The session is closing.
+          trio.BrokenResourceError: It is over.
+        """
+        await self.to_send.send(item)
+        self._idle.cancel()
+
+    def gather_callers(self) -> None:
+        """Put what callers have handed over where it can be seen, and dropped."""
+        for item in self._drain_callers():
+            self.conversation.delivery.outbox.put(item)
 
     def leave_soon(self, setup: wire.LiveClientSetup | None) -> None:
         """Move to another connection at the next moment that cuts nothing."""
         if setup is not None:
             # The service resumes a conversation with the model that it began with.
-            setup = attrs.evolve(setup, model=self.conversation.setup.model)
+            tools = self.tools.with_ours(setup.tools)
+            setup = attrs.evolve(
+                setup, model=self.conversation.setup.model, tools=tools or wire.ABSENT
+            )
             _check(setup)
             self.conversation.setup = setup
         self.conversation.leave_soon(trio.current_time())
@@ -275,10 +317,10 @@ class Core:
         while True:
             # While the outbox is full the callers' channel fills up, and then callers wait.
             if not delivery.outbox.full:
-                for item in self._drain_callers():
-                    delivery.outbox.put(item)
+                self.gather_callers()
             self._note_drops()
             delivery.tick(trio.current_time())
+            self.tools.tend_gate(trio.current_time(), "expired")
             if self._connection is not None and delivery.ready:
                 await self._write_batch(self._connection)
                 continue
@@ -286,7 +328,9 @@ class Core:
                 break
             # Not in ``receive``: that would hold a frame that nobody else can see, and the end of
             # an utterance could overtake it.
-            with trio.move_on_at(delivery.held_until) as self._idle:
+            gate = self.conversation.gate
+            moment = min(delivery.held_until, gate.opens_at if gate.closed else math.inf)
+            with trio.move_on_at(moment) as self._idle:
                 await trio.sleep_forever()
         self._flushed.set()
         await trio.sleep_forever()
@@ -305,6 +349,9 @@ class Core:
 
     async def _write_batch(self, connection: Connection) -> None:
         batch = self.conversation.delivery.next_batch()
+        if not batch:
+            await trio.lowlevel.checkpoint()
+            return
         frames = [item.frame for item in batch]
         written = False
         try:
@@ -318,6 +365,7 @@ class Core:
             if written:
                 self._note_sent(batch, now)
                 self.publish_all(self.conversation.written(now))
+                self.tools.tend_gate(now, "answered")
                 self.leaving.deadline = self.conversation.leave_at()
             else:
                 self.conversation.delivery.failed(now)
@@ -400,6 +448,9 @@ class Core:
             self.meter.drop("undecodable_frames", 1, now)
             self.publish(Undecodable(error=error, frame=frame), weight=len(frame))
             return None
+        if message.tool_call_cancellation is not None:
+            self.gather_callers()  # an answer among them must not go out any more
+            self.tools.taken_back(message.tool_call_cancellation.ids, now)
         held = self.conversation.delivery.held_until
         impression = self.conversation.received(message, now)
         self.leaving.deadline = self.conversation.leave_at()
@@ -416,6 +467,7 @@ class Core:
                 self._note_activity(event, now)
             if isinstance(event, ResumptionUpdate):
                 self._tell_handle(event)
+        self.tools.received(message, now)
         if self._budget is not None and message.usage_metadata is not None:
             self._check_budget(self._budget)
         return message
@@ -447,43 +499,8 @@ class Core:
 
     def statistics(self) -> SessionStatistics:
         """Take a snapshot."""
-        now, meter, delivery = trio.current_time(), self.meter, self.conversation.delivery
         self._note_drops()
-        events, event_bytes = self.cursors[0].waiting
-        return SessionStatistics(
-            time=now,
-            uptime=0.0 if meter.began is None else now - meter.began,
-            connections=self.connections,
-            connected=self.connected_since is not None,
-            reconnects=MappingProxyType(dict(meter.reconnects)),
-            gap_seconds=meter.gap_seconds,
-            longest_gap_seconds=meter.longest_gap_seconds,
-            frames_sent=meter.frames_sent,
-            bytes_sent=meter.bytes_sent,
-            frames_received=meter.frames_received,
-            bytes_received=meter.bytes_received,
-            replayed=meter.replayed + delivery.tally.replayed,
-            round_trip=meter.round_trip,
-            answer=meter.answer.latency,
-            playback=meter.playback.latency,
-            queues=Queues(
-                callers=self._from_callers.statistics().current_buffer_used,
-                outgoing=len(delivery.outbox),
-                outgoing_audio_seconds=delivery.outbox.audio_seconds,
-                unconfirmed=delivery.unconfirmed,
-                events=events,
-                event_bytes=event_bytes,
-            ),
-            drops=Drops(
-                audio_seconds=meter.dropped("audio_seconds"),
-                video_frames=int(meter.dropped("video_frames")),
-                messages_unknown=int(meter.dropped("messages_unknown")) + delivery.tally.unknown,
-                events=int(meter.dropped("events")),
-                undecodable_frames=int(meter.dropped("undecodable_frames")),
-                stale_audio_seconds=meter.dropped("stale_audio_seconds"),
-            ),
-            observer_errors=self.watch.errors,
-        )
+        return snapshot(self, callers=self._from_callers.statistics().current_buffer_used)
 
     async def _end_politely(self) -> None:
         await self._say_goodbye()

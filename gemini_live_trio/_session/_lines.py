@@ -14,11 +14,12 @@ import trio
 
 from .._auth import DialReason
 from .._dial import Step
+from .._groups import lone
 from .._transport import Connection, Connector, TcpConnector, open_connection
 from ..config import Liveness
 from ._asking import Asker
 
-__all__ = ["Line", "Lines", "lone"]
+__all__ = ["Line", "Lines"]
 
 
 @attrs.frozen(eq=False)
@@ -94,10 +95,3 @@ class Lines:
                     f"nothing was heard from the service for {liveness.timeout:g} s, "
                     "so this client gave the connection up"
                 )
-
-
-def lone(error: BaseException) -> BaseException:
-    """Return what a group is about, where it holds one exception."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error

@@ -12,10 +12,12 @@ import trio
 from .. import codec, wire
 from .._conversation import Bracket, Fate, Kind, Outgoing, Ticket
 from ..config import SessionConfig
-from ..errors import LocalProtocolError, PromptLost
+from ..errors import ConfigError, LocalProtocolError, PromptLost
 from ..events import Event, Reconnected, ReconnectState, SessionEvent, TurnComplete
 from ..observers import SessionObserver
 from ..statistics import SessionStatistics, TurnState
+from ..tools._call import Call
+from ..tools._declaring import declared_names
 from ..transcript import Transcript
 from ..usage import Usage
 from ._core import Core
@@ -229,6 +231,12 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         """Where the newest answer stands: generated, complete, idle and played out are apart."""
         return self._core.conversation.turn_state()
 
+    @property
+    def tool_calls(self) -> Sequence[Call]:
+        """The calls that its tool runners serve, as they came: the open ones, and the last 256."""
+        desk = self._core.tools.desk
+        return () if desk is None else desk.ledger.calls
+
     def statistics(self) -> SessionStatistics:
         """Count what happened so far; a copy that doesn't change."""
         return self._core.statistics()
@@ -246,13 +254,20 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         """Move to a new connection at the next moment that cuts nothing; return what was kept.
 
         With ``setup`` the new connection has other instructions, tools or voice. Model, key and
-        endpoint stay what they were. The service resumes the conversation with the new setup;
-        whether the model minds a changed instruction is the model's affair.
+        endpoint stay what they were, and so do the tools that are run here. The service resumes the
+        conversation with the new setup; whether the model minds a changed instruction is the
+        model's affair.
 
         Raises:
           ConfigError: The model is known to refuse the new setup; nothing has changed.
         """
         if setup is not None:
+            if not isinstance(setup, SessionConfig):
+                raise ConfigError(
+                    f"reconnect takes setup=SessionConfig(...), not a {type(setup).__name__}."
+                )
+            old = self._core.config
+            setup = attrs.evolve(setup, model=old.model, endpoint=old.endpoint, auth=old.auth)
             vet(setup)
         async with self.subscribe(kinds=()) as told:
             self._core.leave_soon(setup.setup() if setup else None)
@@ -268,7 +283,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
 
     async def send_text(self, text: str, /) -> Receipt:
         """Say something in writing, and be answered (wire: ``realtimeInput.text``)."""
-        return await self._send(_realtime(text=text), asks=True, said=[("user", text)])
+        return await self._send(_realtime(text=text), asks=True, typed=True, said=[("user", text)])
 
     async def send_audio(self, pcm: bytes, /, *, rate_hz: int = INPUT_RATE_HZ) -> None:
         """Send a piece of what the microphone hears (wire: ``realtimeInput.audio``).
@@ -301,7 +316,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
 
         Under automatic activity detection this ends what the user says; audio may follow later.
         """
-        return await self._send(_realtime(audio_stream_end=True), ends_speech=True)
+        return await self._send(_realtime(audio_stream_end=True), typed=True, ends_speech=True)
 
     async def send_video(self, data: bytes, /, *, mime_type: str = "image/jpeg") -> None:
         """Show a picture: one JPEG or PNG, at most one a second (wire: ``realtimeInput.video``)."""
@@ -345,16 +360,21 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
     ) -> Receipt:
         """Change instruction or tools in mid-session (wire: ``contextUpdate``).
 
-        What isn't given stays; an empty ``tools`` removes all. Documented for Vertex AI; where the
-        model doesn't take it, use ``reconnect(setup=...)``.
+        What isn't given stays; an empty ``tools`` removes all but those that are run here.
+        Documented for Vertex AI; where the model doesn't take it, use ``reconnect(setup=...)``.
         """
         if isinstance(system_instruction, str):
             system_instruction = wire.Content(parts=[wire.Part(text=system_instruction)])
+        if tools is not None:
+            tools = self._core.tools.with_ours(tools)
         update = wire.LiveClientContextUpdate(
             system_instruction=system_instruction,
             tools=None if tools is None else wire.LiveClientContextUpdateTools(tools=tools),
         )
-        return await self._send(wire.LiveClientMessage(context_update=update))
+        receipt = await self._send(wire.LiveClientMessage(context_update=update))
+        if tools is not None:
+            self._core.tools.told_of(declared_names(tools))
+        return receipt
 
     async def interrupt(self) -> Receipt:
         """Ask the model to stop speaking (wire: an empty ``clientContent``).
@@ -431,6 +451,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         said: Sequence[tuple[str, str]] = (),
         call_ids: tuple[str, ...] = (),
         partial: bool = False,
+        typed: bool = False,
     ) -> Receipt:
         ticket = Ticket()
         receipt = Receipt(ticket)
@@ -442,6 +463,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
             said=said,
             call_ids=call_ids,
             partial=partial,
+            typed=typed,
         )
         await self._put(item)
         return receipt

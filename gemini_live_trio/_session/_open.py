@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any
 
+import attrs
 import trio
 
 from .. import wire
+from .._groups import is_urgent, lone
 from .._transport import Connector, TcpConnector
 from ..config import Liveness, ReconnectPolicy, SessionConfig
 from ..errors import ConfigError
 from ..observers import SessionObserver
+from ..tools._declaring import declarations, declared_names, gather
+from ..tools._policy import ToolPolicy
+from ..tools._runner import ToolRunner
+from ..tools._tool import Tool
 from ..usage import Budget
 from ._asking import Asker
 from ._core import Core
-from ._lines import lone
 from ._live import LiveSession
 from ._reconnect import Timeouts
 from ._vet import vet
@@ -27,6 +33,9 @@ __all__ = ["open_session"]
 async def open_session(
     config: SessionConfig,
     *,
+    tools: Iterable[Tool | Callable[..., Any]] = (),
+    tool_policy: ToolPolicy | None = None,
+    gate_input_for: float = 60.0,
     connector: Connector | None = None,
     reconnect: ReconnectPolicy | None = None,
     liveness: Liveness | None = None,
@@ -52,6 +61,12 @@ async def open_session(
 
     Args:
       config: What the session shall be.
+      tools: Functions that the model may call: values of ``@tool``, other ``Tool`` values, and
+        plain functions. They are declared beside ``config.tools``, run here, and answered.
+      tool_policy: Bounds for running them; ``ToolPolicy()`` by default.
+      gate_input_for: Seconds for which a tool call that the model waits for may shut the microphone
+        off, where the model would close the connection or drop the call if it heard something;
+        ``math.inf`` for as long as it is open, 0 for never.
       connector: How to reach the service; TCP and TLS by default.
       reconnect: When to dial again; ``ReconnectPolicy()`` by default.
       liveness: When silence means something; ``Liveness()`` by default.
@@ -68,7 +83,7 @@ async def open_session(
 
     Raises:
       ConfigError: That isn't a ``SessionConfig``, or its model is known to refuse it; see
-        ``SessionConfig.check``. Nothing was dialled.
+        ``SessionConfig.check``; or a tool can't be used with this model. Nothing was dialled.
       CredentialsError: ``config.auth`` gave no credential.
       ConnectError: No WebSocket could be opened.
       SetupError: The service did not accept the session.
@@ -79,6 +94,10 @@ async def open_session(
     """
     if not isinstance(config, SessionConfig):
         raise ConfigError(f"open_session takes a SessionConfig, not a {type(config).__name__}.")
+    runner = None
+    if tools:
+        runner = _runner_for(config, tools, tool_policy or ToolPolicy())
+        config = _declaring(config, runner)
     vet(config, stacklevel=3)  # the caller, past contextlib
     asker = Asker(config)
     core = Core(
@@ -93,8 +112,12 @@ async def open_session(
         observers=observers,
         budget=budget,
         timeouts=Timeouts(connect=connect_timeout, setup=setup_timeout, close=close_timeout),
+        gate_input_for=gate_input_for,
     )
     core.watch_wire()
+    session = LiveSession(core)
+    if runner is not None:
+        runner.attach(session)  # before the first connection, so that no call is missed
     # A nursery wraps whatever leaves it in a group, so the block's exception goes round it.
     leaving: BaseException | None = None
     entered = False
@@ -105,7 +128,8 @@ async def open_session(
                 await core.ready.wait()
                 if core.failure is None:
                     entered = True
-                    yield LiveSession(core)
+                    async with nullcontext() if runner is None else runner.running():
+                        yield session
                 # Here, because Ctrl-C may come out of it too, and must stop the services then.
                 await core.close()
             except BaseException as error:  # noqa: BLE001 - raised again below
@@ -114,7 +138,7 @@ async def open_session(
     except BaseException as error:  # noqa: BLE001 - raised again below, in its order of precedence
         # Services record their failures; what they raise is Ctrl-C and its like.
         other = lone(error)
-        if leaving is None or isinstance(other, KeyboardInterrupt | SystemExit):
+        if leaving is None or is_urgent(other):
             leaving = other
     if leaving is not None:
         if core.failure is not None and core.failure is not leaving and entered:
@@ -125,3 +149,17 @@ async def open_session(
             del leaving
     if core.failure is not None and not core.told:
         raise core.failure
+
+
+def _runner_for(
+    config: SessionConfig, tools: Iterable[Tool | Callable[..., Any]], policy: ToolPolicy
+) -> ToolRunner:
+    capability = config.capabilities.capability_of(config.model, config.endpoint.backend)
+    taken = declared_names(config.tools)
+    return ToolRunner(gather(tools, capability, taken=taken, check=config.check), policy)
+
+
+def _declaring(config: SessionConfig, runner: ToolRunner) -> SessionConfig:
+    capability = config.capabilities.capability_of(config.model, config.endpoint.backend)
+    declared = wire.Tool(function_declarations=declarations(runner.tools, capability))
+    return attrs.evolve(config, tools=[*config.tools, declared])

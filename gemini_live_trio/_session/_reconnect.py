@@ -245,6 +245,8 @@ class Reconnector:
         self._core.connected_since = now
         conversation = self._core.conversation
         seeded = bool(conversation.seeds())
+        # Answers among them belong to the conversation that was, and perhaps to no other.
+        self._core.gather_callers()
         conversation.connected(Ground.RESUMED if handle else Ground.FRESH, now, handle)
         self._core.meter.connected(now)
         if self._core.watch:
@@ -277,6 +279,7 @@ class Reconnector:
             )
         )
         self._core.drops_told()
+        self._core.tools.connected(handle, now)
 
     async def _use(self, line: Line, lines: Lines) -> tuple[End, Line | None]:
         """Let the connection work until it ends, or until it is time to leave it.

@@ -48,7 +48,8 @@ class Capability:
     """What the family is called here, such as ``"3.8"``; unique in a table."""
 
     models: tuple[str, ...]
-    """How the models' names begin, without ``models/``. The longest that fits counts."""
+    """The models' names, without ``models/``. A version may follow, such as ``-preview-12-2025``,
+    and anything at all where the name ends in ``-``. The longest that fits counts."""
 
     backends: frozenset[Backend]
     """Where it is served as this entry says."""
@@ -109,7 +110,7 @@ class Rule:
     """Names of the ``Capability`` entries that it holds for; empty for all models."""
 
     backends: frozenset[Backend] = BACKENDS
-    """Where it holds. A rule for one back end says nothing about an unknown one."""
+    """Where it holds. Of an unknown one only that is taken for true which holds on both."""
 
     versions: frozenset[str] | None = None
     """API versions in which it holds; ``None`` for all."""

@@ -25,12 +25,13 @@ async def probe(name: str) -> Check:
     """
     began = trio.current_time()
     command = [sys.executable, "-m", "gemini_live_trio.doctor._devices", name]
-    with trio.move_on_after(PATIENCE) as scope:
+    run: subprocess.CompletedProcess[bytes] | None = None
+    with trio.move_on_after(PATIENCE):
         run = await trio.run_process(
             command, capture_stdout=True, stderr=subprocess.DEVNULL, check=False
         )
     seconds = trio.current_time() - began
-    if scope.cancelled_caught:
+    if run is None:
         return Check(
             name=name,
             state="failed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -32,7 +32,7 @@ def tls_check(facts: Mapping[str, str], *, own_trust: bool) -> tuple[State, str,
     fix = ""
     if expires := facts.get("expires"):
         left = (datetime.fromisoformat(expires) - _now()).days
-        words.append(f"valid for {left} days")
+        words.append(f"valid for {left:,} days")
         if left < SOON_DAYS:
             state, fix = "warning", "Let the server's operators renew its certificate."
     store = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), "")
@@ -57,8 +57,8 @@ def clock_check(date: str) -> Check | None:
     return Check(
         name="clock",
         state="warning",
-        text=f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} "
-        "the server's",
+        text=f"this machine's clock is {timedelta(seconds=round(abs(skew)))} "
+        f"{'ahead of' if skew > 0 else 'behind'} the server's",
         fix="Set the clock; tokens and certificates depend on it.",
         facts={"skew_seconds": round(skew)},
     )

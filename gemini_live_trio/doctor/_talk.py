@@ -57,6 +57,7 @@ async def _ask(session: LiveSession, way: Way) -> None:
                             continue
                     first = first or trio.current_time() - began
         except PromptLost as error:
+            await _tell_the_end(session)
             lost = str(error)
     seconds = trio.current_time() - began
     if lost:
@@ -78,6 +79,14 @@ async def _ask(session: LiveSession, way: Way) -> None:
             "complete": complete,
         }
         way.note("round trip", "ok", text, seconds=seconds, facts=facts)
+
+
+async def _tell_the_end(session: LiveSession) -> None:
+    """Raise what the session ended with, if it has ended: that says more than the lost prompt."""
+    with trio.move_on_after(HANDLE):
+        async with session.subscribe(kinds=[]) as rest:
+            async for _ in rest:
+                pass
 
 
 async def _wait_for_ping(way: Way) -> None:

@@ -56,6 +56,8 @@ STEPS: Final = (
 )
 """Each depends on those before it."""
 
+NO_CREDENTIALS: Final = "Give some: at the terminal GEMINI_API_KEY, in a program auth=ApiKey(...)."
+
 _STAGES: Final = {"upgrade": "websocket"}
 """Stages of connecting that are named otherwise here."""
 _STAGE_AND_TIME: Final = re.compile(r" \(stage '\w+', after [\d.]+ s\)")
@@ -119,7 +121,9 @@ class Way(SessionObserver):
         """Note a check, and say what comes next."""
         self.left.remove(name)
         self._notes.add(name, state, text, fix=fix, seconds=seconds, facts=facts)
-        if self.left and state != "failed":
+        if name == "tcp" and state == "ok" and not self._target.secure:
+            self.note("tls", "skipped", "ws:// has none")
+        elif self.left and state != "failed":
             self._notes.start("setup" if self.left[0] in _ON_SETUP else self.left[0])
 
     def fail(self, name: str, text: str, *, fix: str, seconds: float | None = None) -> None:
@@ -162,7 +166,8 @@ class Way(SessionObserver):
 
     def _without_credentials(self, text: str, fix: str) -> SessionConfig:
         what, _, advice = text.partition(": ") if not fix else (text, "", fix)
-        fix = f"{advice[:1].upper()}{advice[1:]}"
+        # A command to type stays as it is.
+        fix = advice if advice.startswith("pip ") else f"{advice[:1].upper()}{advice[1:]}"
         self.note("credentials", "failed", what, fix=fix)
         self._blame = "credentials"
         return attrs.evolve(self._config, auth=None)
@@ -277,7 +282,8 @@ class Way(SessionObserver):
             return
         what = _STAGE_AND_TIME.sub(f" ({self._why})" if name == "proxy" else "", str(error))
         advice = f"; {error.advice[:1].lower()}{error.advice[1:]}"
-        self.fail(name, what.removesuffix(advice), fix=error.advice, seconds=error.seconds)
+        text = " ".join(what.removesuffix(advice).split())  # an answer in it may have many lines
+        self.fail(name, text, fix=error.advice, seconds=error.seconds)
 
     def _not_set_up(self, error: SetupError) -> None:
         if self._blame:
@@ -291,9 +297,10 @@ class Way(SessionObserver):
         close = Close("server", error.code, error.reason)
         rule = classify(close, Phase.FIRST)
         culprit = _CULPRITS.get(rule.cause, "setup")
-        given = "" if self._config.auth is not None else "no credentials were given, and "
-        who = given if culprit == "access" else ""
-        self._blame_setup(f"{who}{close}", error.advice, culprit, seconds)
+        who, fix = "", error.advice
+        if culprit == "access" and self._config.auth is None:
+            who, fix = "no credentials were given, and ", NO_CREDENTIALS
+        self._blame_setup(f"{who}{close}", fix, culprit, seconds)
 
     def _blame_setup(self, text: str, fix: str, culprit: str, seconds: float) -> None:
         """Note what the setup failed on; of the others it isn't known."""
@@ -351,8 +358,6 @@ class Way(SessionObserver):
     ) -> None:
         self._proxy_is_behind()
         self._upgraded_at = time
-        if "tls" in self.left:
-            self.note("tls", "skipped", "ws:// has none")
         if "websocket" not in self.left:
             return
         self.note("websocket", "ok", f"{address} speaks WebSocket", seconds=seconds)

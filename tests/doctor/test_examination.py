@@ -29,7 +29,7 @@ from gemini_live_trio import (
 )
 from gemini_live_trio.doctor import Check, Report, examine
 from gemini_live_trio.errors import ConfigError
-from gemini_live_trio.simulator import Simulator, open_simulator
+from gemini_live_trio.simulator import Scene, Simulator, open_simulator
 
 MODEL = "gemini-3.8-live"
 WAY = [
@@ -186,7 +186,7 @@ async def test_a_key_that_is_wrong() -> None:
 async def test_nobody_says_who_he_is() -> None:
     async with open_simulator(api_key="k1234567") as simulator:
         report = await examined(config_for(simulator.url))
-    assert_failed_at(report, "access", "no credentials were given", "Check the API key")
+    assert_failed_at(report, "access", "no credentials were given", "GEMINI_API_KEY")
 
 
 async def test_without_credentials_the_network_is_looked_at_all_the_same() -> None:
@@ -276,6 +276,29 @@ async def test_a_server_that_says_nothing_takes_its_time_and_no_more() -> None:
         report = await examined(config_for(f"ws://{visit.address}"), connector)
     assert_failed_at(report, "websocket", "", "")
     assert report.seconds < PATIENCE
+
+
+async def test_without_tls_there_is_none_whatever_the_server_answers() -> None:
+    answer = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 9\r\n\r\nuse\n   it"
+    begun: list[str] = []
+    async with scripted(answer) as visit:
+        report = await examined(config_for(f"ws://{visit.address}"), on_start=begun.append)
+    assert_failed_at(report, "websocket", "HTTP 400: use it", "")
+    assert [check.name for check in report.checks] == [*MACHINE, *WAY]
+    assert the(report, "tls").text == "ws:// has none"
+    assert "tls" not in begun
+
+
+async def test_a_service_that_drops_the_session_is_told_once() -> None:
+    async def scenario(server: Scene) -> None:
+        await server.connected()
+        await server.expect_text()
+        await server.close(1011, "Internal error encountered.")
+
+    async with open_simulator(script=scenario) as simulator:
+        report = await examined(config_for(simulator.url))
+    assert_failed_at(report, "round trip", "1011 'Internal error encountered.'", "")
+    assert the(report, "round trip").fix
 
 
 # --- Proxies ----------------------------------------------------------------------------------

@@ -527,7 +527,7 @@ def test_a_write_that_failed_can_not_have_delivered_its_last_frame() -> None:
 
 
 def test_where_a_handle_restores_its_own_time_only_a_newer_handle_confirms() -> None:
-    made = conversation("gemini-2.5-x")
+    made = conversation("gemini-2.5-flash-native-audio-latest")
     made.received(update("first"), 0)
     item = send(made, text("one"), 1)
     made.received(says("An"), 2)

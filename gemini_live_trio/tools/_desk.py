@@ -1,0 +1,398 @@
+"""The place in a session where calls come in and answers go out; one for all its runners.
+
+The session tells it what happened, from its own tasks and without waiting, so that no call is ever
+missed, however slowly events are received. It keeps the ledger, hands calls to the runner whose
+tool is meant, refuses those that nobody serves, and tells what came of each.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import orjson
+import trio
+
+from .. import codec, wire
+from .._conversation import Fate, Outgoing, Ticket
+from ..errors import GeminiLiveError, ToolError
+from ..events import Event, ToolEnded
+from ._declaring import declared_names, scheduling_of
+from ._ledger import MOST_RESULTS, Entry, Ledger, Run, Stage
+from ._results import Answer, failure
+
+if TYPE_CHECKING:
+    from .._session._core import Core
+    from ._runner import ToolRunner
+    from ._tool import Tool
+
+__all__ = ["Desk"]
+
+ASKED_AGAIN_WITHIN: Final = 3.0
+"""Seconds after a reconnect in which the service may ask again for what it has forgotten; what was
+not confirmed is sent to it after two."""
+TOLD_WITHIN: Final = 15.0
+"""Seconds after which a result is told in words even if that interrupts."""
+
+_SHUTTING_DOWN: Final = "The program is shutting down, so this was not done."
+
+_log = logging.getLogger("gemini_live_trio.tools")
+
+
+class Desk:
+    """Made by a session that has tools to run."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.ledger: Ledger = Ledger(restores=core.conversation.capability.resume_restores)
+        self.runners: list[ToolRunner] = []
+        self._tools: dict[str, ToolRunner] = {}
+        """Who serves which function."""
+        self._left: set[str] = set()
+        """Functions whose runner is gone."""
+        self.closing: bool = False
+        self._connected_at = -math.inf
+
+    # --- Runners ---------------------------------------------------------------------------
+
+    def join(self, runner: ToolRunner) -> None:
+        """Have a runner serve its tools from now on."""
+        self.runners.append(runner)
+        for tool in runner.tools:
+            self._tools[tool.name] = runner
+            self._left.discard(tool.name)
+        if runner.policy.same_call is not None:
+            self.ledger.most_results = MOST_RESULTS
+
+    def leave(self, runner: ToolRunner) -> None:
+        """A runner ends: its calls are refused, and told so."""
+        self._core.gather_callers()
+        self._refuse_open([entry for entry in self.ledger.open if _owner(entry) is runner])
+        for tool in runner.tools:
+            if self._tools.get(tool.name) is runner:
+                del self._tools[tool.name]
+                self._left.add(tool.name)
+        if runner in self.runners:
+            self.runners.remove(runner)
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """All that are served."""
+        return [tool for runner in self.runners for tool in runner.tools]
+
+    # --- What the session tells --------------------------------------------------------------
+
+    def received(self, message: wire.LiveServerMessage, now: float) -> None:
+        """A message came in, and was told to the receivers."""
+        if message.tool_call is not None:
+            for call in message.tool_call.function_calls:
+                self._called(call, now)
+        content = message.server_content
+        if content is not None and content.model_turn is not None:
+            for part in content.model_turn.parts:
+                if part.function_call is not None and part.function_call.id:
+                    self._called(part.function_call, now)
+        if message.tool_call_cancellation is not None:
+            self.ledger.cancelled(message.tool_call_cancellation.ids, now)
+        update = message.session_resumption_update
+        if update is not None and update.resumable and update.new_handle:
+            self.ledger.handle_issued(update.new_handle)
+        self.tend(now)
+
+    def connected(self, handle: str | None, now: float) -> None:
+        """A connection is ready, resumed by a handle or fresh."""
+        self._connected_at = now
+        lost = self.ledger.connected(handle)
+        if lost:
+            self._core.conversation.forget_calls(lost, "the conversation no longer knows the call")
+        self.tend(now)
+
+    def close(self) -> None:
+        """The session is about to end politely: answer what is open, and stop what runs."""
+        self.closing = True
+        self._refuse_open(self.ledger.open)
+
+    def ended(self, now: float) -> None:
+        """The session is over."""
+        self.closing = True
+        self.ledger.ended(now)
+        self._tell_outcomes()
+
+    # --- Calls -------------------------------------------------------------------------------
+
+    def _called(self, call: wire.FunctionCall, now: float) -> None:
+        name = call.name or ""
+        runner = self._tools.get(name)
+        if call.will_continue or (runner is None and self._is_somebody_elses(name)):
+            return
+        conversation = self._core.conversation
+        before = self.ledger.pending(call.id)
+        entry = self.ledger.called(
+            call.id or None,
+            name,
+            call.args or {},
+            now,
+            blocking=conversation.blocks(name),
+            nameable=self._core.backend != "gemini",
+        )
+        if entry is None:
+            if call.id and not self.ledger.awaits(call.id):
+                conversation.turns.answered((call.id,))
+            return
+        if before is not None and before.call.id:
+            # It is gone, and so must its answer be.
+            conversation.delivery.cancelled((before.call.id,), before.call.reason)
+            self._tell_outcomes()
+        if self.closing or (runner is not None and runner.leaving):
+            self.refuse(entry, _SHUTTING_DOWN, "the session is ending")
+        elif runner is None:
+            self._refuse_unknown(entry)
+        else:
+            runner.take(entry, now)
+
+    def _is_somebody_elses(self, name: str) -> bool:
+        """Whether the user answers it by hand."""
+        if name in self._left:
+            return False
+        declared = declared_names(self._core.conversation.setup.tools)
+        return name in declared or name in self._core.tools.others
+
+    def _refuse_unknown(self, entry: Entry) -> None:
+        name = entry.call.name
+        if name in self._left:
+            self.refuse(entry, f"{name} is no longer available.", "its runner is gone")
+            return
+        known = ", ".join(sorted(self._tools)) or "none"
+        told = f"There is no function {name!r}." if name else "The call names no function."
+        self.refuse(entry, f"{told} The functions are: {known}.", "unknown tool")
+
+    def refuse(self, entry: Entry, told: str, reason: str) -> None:
+        """End a call without running it, and tell the model why."""
+        if self.ledger.refuse(entry, reason, trio.current_time()):
+            entry.call.failed = True
+            answer = failure(ToolError(told))
+            if not self._core.put(self._item(entry, answer), unless_full=not self.closing):
+                _log.warning("the answer to %s could not be sent: too much waits", entry.call.name)
+            self._tell_outcomes()
+
+    def _refuse_open(self, entries: Sequence[Entry]) -> None:
+        now = trio.current_time()
+        for entry in entries:
+            if entry.stage is Stage.WAITING:
+                known = entry.known
+                if self.ledger.refuse(entry, "the session is ending", now) and known:
+                    self._core.put(self._item(entry, failure(ToolError(_SHUTTING_DOWN))))
+            elif entry.stage is Stage.UNTOLD and entry.follows is None:
+                self._tell_in_words(entry)
+        self._tell_outcomes()
+
+    # --- Answers -----------------------------------------------------------------------------
+
+    def finished(self, run: Run, answer: Answer | None, now: float) -> Sequence[Entry]:
+        """A tool is over; return the calls to be answered under their ids."""
+        told = self.ledger.finished(run, answer, now)
+        self.tend(now)
+        return told
+
+    def misfit(self, run: Run, answer: Answer, now: float) -> None:
+        """The model called a tool with arguments that it doesn't take."""
+        for entry in self.ledger.misfit(run, now, "bad arguments"):
+            self._core.put(self._item(entry, answer))
+        self.tend(now)
+
+    async def answer(self, entry: Entry, answer: Answer, *, quietly: bool = False) -> None:
+        """Hand an answer over; wait while too much is waiting already.
+
+        Args:
+          entry: The call.
+          answer: What to say.
+          quietly: It has nothing new to say after its parts.
+        """
+        self.ledger.handed(entry)
+        try:
+            await self._core.hand_over(self._item(entry, answer, listens=True, quietly=quietly))
+        except BaseException as error:
+            self.ledger.not_handed(entry)
+            # A session that ended meanwhile has an outcome for the call, or gives it one.
+            if not isinstance(error, trio.ClosedResourceError | trio.BrokenResourceError):
+                raise
+
+    def answer_now(self, entry: Entry, answer: Answer) -> None:
+        """Hand an answer over that is there at once."""
+        self.ledger.handed(entry)
+        self._core.put(self._item(entry, answer, listens=True))
+
+    def takes_parts(self, entry: Entry) -> bool:
+        """Tell whether a part of an answer may be told by itself now."""
+        capability = self._core.conversation.capability
+        return (
+            capability.tool_streaming
+            and not entry.call.blocking
+            and entry.known
+            and entry.open
+            and not self.closing
+        )
+
+    async def answer_in_part(self, entry: Entry, answer: Answer) -> None:
+        """Hand over a part of an answer."""
+        # Into a session that is ending it doesn't go any more.
+        with suppress(trio.ClosedResourceError, trio.BrokenResourceError):
+            await self._core.hand_over(self._item(entry, answer, partial=True))
+
+    def _item(
+        self,
+        entry: Entry,
+        answer: Answer,
+        *,
+        listens: bool = False,
+        partial: bool = False,
+        quietly: bool = False,
+    ) -> Outgoing:
+        call = entry.call
+        if call.id is None and not entry.known:
+            return self._in_words(entry, answer)
+        capability = self._core.conversation.capability
+        scheduling = scheduling_of(self._tool_of(entry), capability, blocking=call.blocking)
+        if quietly and scheduling is not None:
+            scheduling = wire.FunctionResponseScheduling.SILENT
+        response = wire.FunctionResponse(
+            id=call.id,
+            name=call.name or None,
+            response=answer.response,
+            scheduling=scheduling,
+            will_continue=True if partial else None,
+            parts=answer.parts or wire.ABSENT,
+        )
+        try:
+            frame = _frame(response)
+        except GeminiLiveError as error:
+            _log.warning("what %s gave can't be sent", call.name, exc_info=error)
+            call.failed = True
+            wrong = failure(error)
+            frame = _frame(attrs.evolve(response, response=wrong.response, parts=wire.ABSENT))
+        ticket = Ticket()
+        if listens:
+            ticket.listener = lambda: self._answer_fared(entry, ticket.fate)
+        return Outgoing(
+            frame,
+            ticket=ticket,
+            asks=scheduling != wire.FunctionResponseScheduling.SILENT,
+            call_ids=(call.id or "",),
+            partial=partial,
+        )
+
+    def _tool_of(self, entry: Entry) -> Tool | None:
+        """The tool that a call is for."""
+        runner = self._tools.get(entry.call.name)
+        return None if runner is None else runner.tool(entry.call.name)
+
+    def _answer_fared(self, entry: Entry, fate: Fate) -> None:
+        self.ledger.fate(entry, fate, trio.current_time())
+        self._tell_outcomes()
+
+    # --- In words ----------------------------------------------------------------------------
+
+    def _tell_in_words(self, entry: Entry) -> None:
+        """Tell a result to a model whose service no longer knows the call."""
+        assert entry.run is not None
+        assert entry.run.answer is not None
+        item = self._in_words(entry, entry.run.answer)
+        self.ledger.telling(entry)
+        ticket = item.ticket
+        assert ticket is not None
+        ticket.listener = lambda: self._words_fared(entry, ticket.fate)
+        self._core.put(item)
+
+    def _words_fared(self, entry: Entry, fate: Fate) -> None:
+        self.ledger.told(entry, fate, trio.current_time())
+        self._tell_outcomes()
+
+    def _in_words(self, entry: Entry, answer: Answer) -> Outgoing:
+        call = entry.call
+        tool = self._tool_of(entry)
+        gave = _as_text(answer.response)
+        text = (
+            f"[The function {call.name} was called with {_as_text(call.args)}. "
+            f"Its answer could not be given at that time. It was: {gave}]"
+        )
+        silent = tool is not None and tool.on_result == "silent"
+        if silent:
+            turn = wire.Content(role="user", parts=[wire.Part(text=text)])
+            content = wire.LiveClientContent(turns=[turn], turn_complete=False)
+            message = wire.LiveClientMessage(client_content=content)
+        else:
+            message = wire.LiveClientMessage(realtime_input=wire.LiveClientRealtimeInput(text=text))
+        return Outgoing(codec.encode(message), ticket=Ticket(), asks=not silent, typed=not silent)
+
+    # --- Time --------------------------------------------------------------------------------
+
+    def next_moment(self, now: float) -> float:
+        """When to be tended, if nothing happens before."""
+        moment = self.ledger.next_deadline
+        for entry in self._untold():
+            may_come_again = self._connected_at + ASKED_AGAIN_WITHIN
+            moment = min(moment, may_come_again if now < may_come_again else self._due(entry))
+        return moment
+
+    def _untold(self) -> Sequence[Entry]:
+        """What can be told in words now, if it is the time for it."""
+        connected = self._core.connected_since is not None and not self.closing
+        return self.ledger.untold if connected else ()
+
+    def _due(self, entry: Entry) -> float:
+        """When a result is told in words, whatever is going on."""
+        if entry.call.id is None:
+            return -math.inf
+        return max(self._connected_at, entry.call.finished_at or 0.0) + TOLD_WITHIN
+
+    def tend(self, now: float) -> None:
+        """Do what is due."""
+        for entry in self.ledger.expire(now):
+            entry.call.failed = True
+            if entry.known:
+                seconds = now - entry.call.came_at
+                late = ToolError(f"{entry.call.name} took longer than {seconds:.3g} s; stopped.")
+                self._core.put(self._item(entry, failure(late)))
+        calm = now >= self._connected_at + ASKED_AGAIN_WITHIN and self._core.conversation.quiet
+        for entry in self._untold():
+            if calm or now >= self._due(entry):
+                self._tell_in_words(entry)
+                calm = False
+        self._tell_outcomes()
+        for runner in self.runners:
+            runner.wake()
+
+    # --- What came of it ---------------------------------------------------------------------
+
+    def publish(self, event: Event) -> None:
+        """Tell the program, as long as there is a session to tell of."""
+        if not self._core.ended.is_set():
+            self._core.publish(event)
+
+    def _tell_outcomes(self) -> None:
+        """Tell what has ended, and stop what nobody wants."""
+        for run, reason in self.ledger.take_unwanted():
+            if run.owner is not None:
+                run.owner.stop(run, reason)
+        for entry in self.ledger.take_settled():
+            call = entry.call
+            assert call.outcome is not None
+            seconds = (call.ended_at or call.came_at) - call.came_at
+            self.publish(ToolEnded(call.id, call.name, call.outcome, call.reason, seconds))
+
+
+def _owner(entry: Entry) -> object:
+    return None if entry.run is None else entry.run.owner
+
+
+def _frame(response: wire.FunctionResponse) -> str:
+    answer = wire.LiveClientToolResponse(function_responses=[response])
+    return codec.encode(wire.LiveClientMessage(tool_response=answer))
+
+
+def _as_text(value: Mapping[str, wire.JsonValue]) -> str:
+    return orjson.dumps(dict(value)).decode()

@@ -1,0 +1,48 @@
+"""How a runner runs its tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from ..errors import ConfigError
+from ._call import Call
+from ._results import LIMIT_BYTES
+
+__all__ = ["ToolPolicy"]
+
+
+def _positive(_policy: object, field: attrs.Attribute[Any], value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise ConfigError(f"{field.name} must be greater than 0, not {value}.")
+
+
+@attrs.frozen(kw_only=True)
+class ToolPolicy:
+    """What holds for all calls of a runner.
+
+    Raises:
+      ConfigError: A number is zero or negative.
+    """
+
+    timeout: float | None = attrs.field(default=120.0, validator=_positive)
+    """Seconds for a call, from its arrival, of a tool that says nothing itself; ``None`` for any
+    length of time. Waiting in line counts."""
+
+    most_calls: int = attrs.field(default=64, validator=_positive)
+    """How many calls may be running or wait in line; more are refused."""
+
+    finish_within: float = attrs.field(default=10.0, validator=_positive)
+    """Seconds that a tool which ``must_finish`` has to come to its end once nobody wants its answer
+    any more. Leaving the session waits for it so long."""
+
+    limit_bytes: int = attrs.field(default=LIMIT_BYTES, validator=_positive)
+    """How long an answer may be as JSON, for tools that say nothing themselves."""
+
+    same_call: Callable[[Call, Call], bool] | None = None
+    """Told an earlier call and a new one of the same tool, says whether they mean the same, as when
+    a model repeats a call in other words after an interruption. The new one then gets what the
+    earlier one gave, or is about to give. Earlier calls come newest first, open or ended; those
+    that failed or were stopped don't come. It must not wait."""

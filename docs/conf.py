@@ -43,7 +43,7 @@ suppress_warnings = ["ref.python"]
 nitpick_ignore_regex = [
     # Shown where they are public, under ``events`` and ``media``; ``mcp`` is another project.
     (r"py:class", r"ToolOutcome|gemini_live_trio\._tool_events\.\w+|mcp\.Client(Session)?"),
-    (r"py:class", r"gemini_live_trio\.(media\._reading\.RawPcm|tools\._ledger\.(Entry|Run))"),
+    (r"py:class", r"gemini_live_trio\.tools\._ledger\.(Entry|Run)"),
     # Other projects' names can't be looked up without a network.
     (
         r"py:.*",
@@ -56,7 +56,8 @@ nitpick_ignore_regex = [
     (r"py:(obj|exc)", r"gemini_live_trio\.tools\._function\._[A-Z]\w*|Unsayable"),
     (
         r"py:class",
-        r"VoiceName|Tracer|State|Handler|OnResult|Binding|Unsayable|_P|_R_co|wire\.FunctionDeclaration|TypeAliasForwardRef|.*\.simulator\._talk\._delivery\.Delivery|gemini_live_trio\..*\._[A-Z]\w*",
+        r"VoiceName|Tracer|State|Handler|OnResult|Binding|Unsayable|_P|_R_co|wire\.FunctionDeclaration|TypeAliasForwardRef|.*\.simulator\._talk\._delivery\.Delivery|gemini_live_trio\..*\._[A-Z]\w*"
+        r"|gemini_live_trio\.media\._samples\.Sample",
     ),
 ]
 

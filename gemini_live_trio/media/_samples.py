@@ -107,10 +107,8 @@ def mix_down(samples: NDArray[Sample], /, *, channels: int) -> NDArray[Sample]:
     return mean.astype(frames.dtype, copy=False)
 
 
-def within_scale(
-    samples: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], int, int]:
-    """Return samples in [-1.0, 1.0], how many weren't numbers, and how many were beyond that.
+def within_scale(samples: NDArray[Any]) -> tuple[NDArray[Any], int, int]:
+    """Return float32 samples in [-1.0, 1.0], how many were no numbers, and how many were beyond.
 
     Where nothing is wrong, they are the same array, else NaN has become 0.
     """
@@ -155,7 +153,7 @@ def level(
         samples = np.frombuffer(samples, "<i2").astype(np.int16, copy=False)
     if not samples.size:
         return Level(-math.inf, -math.inf)
-    flat = samples.reshape(-1)
+    flat: NDArray[Any] = samples.reshape(-1)
     peak = max(float(flat.max()), -float(flat.min()))
     numbers = flat.astype(np.float32)
     rms = math.sqrt(float(numbers @ numbers) / len(numbers))

@@ -10,10 +10,10 @@ from ..errors import MissingDependency
 
 try:
     import numpy  # noqa: F401
-except ImportError as error:
+except ImportError as _error:
     raise MissingDependency(
         'gemini_live_trio.media.pcm needs numpy: pip install "gemini-live-trio[audio]"'
-    ) from error
+    ) from _error
 
 from ._blocks import AudioEncoder as AudioEncoder
 from ._blocks import Chunker as Chunker

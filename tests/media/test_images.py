@@ -23,6 +23,7 @@ from PIL import Image
 
 RED, GREEN, BLUE, WHITE = (200, 30, 30), (30, 180, 30), (30, 30, 200), (255, 255, 255)
 GREY = (100, 100, 100)
+Image.init()
 KINDS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95},
     "PNG": {},
@@ -32,6 +33,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "BMP": {},
     "TIFF": {"compression": "tiff_lzw"},
 }
+if "AVIF" not in Image.SAVE:  # Pillow has it since 11.3
+    del KINDS["AVIF"]
 
 
 def quarters(mode: str = "RGB", size: tuple[int, int] = (64, 48)) -> Image.Image:
@@ -134,7 +137,6 @@ def transparent(mode: str) -> Image.Image:
         ("GIF", "P"),
         ("WEBP", "RGBA"),
         ("TIFF", "RGBA"),
-        ("AVIF", "RGBA"),
     ],
 )
 async def test_what_is_transparent_becomes_white(kind: str, mode: str) -> None:
@@ -184,7 +186,7 @@ async def test_every_sort_of_pixel_is_understood(data: bytes, left: int, right: 
     assert alike([second, fourth], [(right,) * 3] * 2)
 
 
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "AVIF", "TIFF"])
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
 async def test_of_several_pictures_the_first_is_taken(kind: str) -> None:
     more = [Image.new("RGB", (32, 32), colour) for colour in (BLUE, GREEN)]
     first = Image.new("RGB", (32, 32), RED)
@@ -304,8 +306,9 @@ BOMBS = {
     "TIFF": tiff_of(100_000, 100_000),
     "JPEG": claiming("JPEG", ">HH", 65_500, 65_500, turned=True),
     "GIF": claiming("GIF", "<HH", 65_535, 65_535),
-    "AVIF": claiming("AVIF", ">II", 9_000, 9_000),
 }
+if "AVIF" in KINDS:
+    BOMBS["AVIF"] = claiming("AVIF", ">II", 9_000, 9_000)
 
 
 @pytest.mark.parametrize("kind", BOMBS)

@@ -14,8 +14,8 @@ from typing import Any
 import attrs
 
 from . import codec, wire
-from ._auth import ApiKey, BearerToken, EphemeralToken
-from ._redact import Redactor
+from ._auth import ApiKey, BearerToken, EphemeralToken, secrets_in
+from ._redact import Redactor, Secrets
 from .capabilities import Capability, Finding
 from .config import SessionConfig
 from .errors import ConfigError
@@ -104,12 +104,13 @@ def explain(config: SessionConfig) -> Explanation:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     target = config.endpoint.target()
+    redactor = Redactor("hash", Secrets(secrets_in(config.endpoint, config.auth)))
     scheme = "wss" if target.secure else "ws"
     return Explanation(
         dials=f"{scheme}://{target}{target.resource.partition('?')[0]}",
         auth=_presented(config),
         capability=config.capabilities.capability_of(setup.model or "", config.endpoint.backend),
-        sends=Redactor(media="hash").tree(json.loads(frame))["setup"],
+        sends=redactor.tree(json.loads(frame))["setup"],
         left_out=tuple(_left_out(config, setup)),
         findings=config.findings(),
     )

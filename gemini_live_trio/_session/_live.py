@@ -392,8 +392,8 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         The end is marked however the block is left, as long as the session lives.
 
         Raises:
-          LocalProtocolError: The service detects activity by itself in this session, and would
-            close the connection over a mark (1007).
+          LocalProtocolError: The service detects activity by itself in this session. 2.5 closes the
+            connection over a mark then (1007); others are laxer, but nobody says how.
         """
         realtime = self._core.conversation.setup.realtime_input_config
         detection = realtime and realtime.automatic_activity_detection

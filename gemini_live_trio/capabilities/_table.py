@@ -47,7 +47,11 @@ class CapabilityTable:
     rules: Sequence[Rule] = attrs.field(converter=_rules, validator=_once)
 
     def extended(self, *entries: Capability | Rule) -> CapabilityTable:
-        """Make a table with more entries; one whose name is taken replaces that entry."""
+        """Make a table with more entries; one whose name is taken replaces that entry.
+
+        Raises:
+          ConfigError: It is no entry, or a rule for a family that isn't there.
+        """
         models = {entry.name: entry for entry in self.models}
         mine: dict[str, Capability] = {}
         rules = {entry.name: entry for entry in self.rules}
@@ -60,6 +64,14 @@ class CapabilityTable:
                 raise ConfigError(
                     f"A table takes Capability and Rule, not a {type(entry).__name__}."
                 )
+        known = {*models, *mine}
+        for rule in entries:
+            for name in rule.families if isinstance(rule, Rule) else ():
+                if name not in known:
+                    raise ConfigError(
+                        f"The rule {rule.name} is for {name!r}, and there is no such family"
+                        f"{_nearest(name, known)}."
+                    )
         # Of entries that fit a name equally well the first counts: the new ones.
         return CapabilityTable(models=(mine | models).values(), rules=rules.values())
 

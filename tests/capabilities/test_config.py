@@ -392,6 +392,7 @@ def test_an_explanation_holds_no_secret() -> None:
         auth=BearerToken("hush-hush"),
         session_resumption=wire.SessionResumptionConfig(handle="hush-hush"),
         tools=[wire.Tool(mcp_servers=[mcp])],
+        extra_setup={"gateway": {"pass": "hush-hush"}},
     )
     for text in (str(explain(config)), repr(explain(config)), repr(config)):
         assert "hush-hush" not in text

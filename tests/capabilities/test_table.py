@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import attrs
 import pytest
@@ -336,6 +337,15 @@ def test_a_rule_for_some_api_versions_looks_at_the_version() -> None:
 # --- Tables of one's own ----------------------------------------------------------------------
 
 MINE = Source("tried it", "2026-11-20", "sure")
+ANY_RULE = Rule(
+    name="mine",
+    field="generation_config.top_k",
+    demand="absent",
+    effect="refused",
+    why="No",
+    fix="leave it out",
+    source=MINE,
+)
 
 
 def test_entries_can_be_added_and_replaced() -> None:
@@ -378,15 +388,11 @@ def test_entries_can_be_added_and_replaced() -> None:
 def test_a_rule_may_name_numbers_and_what_is_empty(
     field: str, values: set[str], passing: dict[str, object], refused: dict[str, object]
 ) -> None:
-    rule = Rule(
-        name="mine",
+    rule = attrs.evolve(
+        ANY_RULE,
         field=f"generation_config.{field}",
         demand="one of",
         values=frozenset(values),
-        effect="refused",
-        why="Not {value}",
-        fix="take another",
-        source=MINE,
     )
     table = TABLE.extended(rule)
     assert not about("gemini-3.8-live", capabilities=table, **passing)
@@ -414,6 +420,31 @@ def test_a_table_refuses_what_it_cannot_hold() -> None:
         TABLE.extended("gemini-4")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="needs values just for"):
         attrs.evolve(TABLE.rules[0], demand="absent")
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        ({"demand": "required"}, "demand is one of absent, present"),
+        ({"effect": "refuse"}, "effect is one of refused, ignored, unclear, not 'refuse'"),
+        ({"families": "3.8"}, "families takes several texts"),
+        ({"demand": "one of", "values": "LOW"}, "values takes several texts"),
+        ({"why": "{model} takes no {level}"}, "may hold {model} and {value}"),
+        ({"why": "a {"}, "may hold {model} and {value}"),
+    ],
+)
+def test_a_slip_in_a_rule_is_told_when_it_is_made(slip: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        attrs.evolve(ANY_RULE, **slip)
+
+
+def test_a_slip_in_an_entry_is_told_when_it_is_made() -> None:
+    with pytest.raises(ConfigError, match="models takes several texts, not just 'my-live'"):
+        attrs.evolve(TABLE.capability_of("gemini-3.8-live"), models="my-live")
+    with pytest.raises(ConfigError, match="confidence is one of sure, likely, assumed"):
+        Source("tried it", "2026-11-20", "certain")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"no such family \(did you mean 3\.8\?\)"):
+        TABLE.extended(attrs.evolve(ANY_RULE, families=("3.9",)))
 
 
 def test_what_is_only_assumed_stops_nobody() -> None:

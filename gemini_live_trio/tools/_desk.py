@@ -7,14 +7,13 @@ tool is meant, refuses those that nobody serves, and tells what came of each.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-import attrs
-import orjson
 import trio
 
 from .. import codec, wire
@@ -38,6 +37,9 @@ not confirmed is sent to it after two."""
 TOLD_WITHIN: Final = 15.0
 """Seconds after which a result is told in words even if that interrupts."""
 
+MOST_ARGS: Final = 1_000
+"""Characters of a call's arguments that are repeated in words."""
+
 _SHUTTING_DOWN: Final = "The program is shutting down, so this was not done."
 
 _log = logging.getLogger("gemini_live_trio.tools")
@@ -56,6 +58,8 @@ class Desk:
         """Functions whose runner is gone."""
         self.closing: bool = False
         self._connected_at = -math.inf
+        self._moment = math.inf
+        """What the runners wait for."""
 
     # --- Runners ---------------------------------------------------------------------------
 
@@ -270,10 +274,8 @@ class Desk:
         try:
             frame = _frame(response)
         except GeminiLiveError as error:
-            _log.warning("what %s gave can't be sent", call.name, exc_info=error)
-            call.failed = True
-            wrong = failure(error)
-            frame = _frame(attrs.evolve(response, response=wrong.response, parts=wire.ABSENT))
+            _log.warning("the answer to %r can't be written", call.name, exc_info=error)
+            return self._in_words(entry, answer)
         ticket = Ticket()
         if listens:
             ticket.listener = lambda: self._answer_fared(entry, ticket.fate)
@@ -314,10 +316,12 @@ class Desk:
     def _in_words(self, entry: Entry, answer: Answer) -> Outgoing:
         call = entry.call
         tool = self._tool_of(entry)
-        gave = _as_text(answer.response)
+        given = _as_text(call.args)
+        if len(given) > MOST_ARGS:
+            given = f"{given[:MOST_ARGS]}…"
         text = (
-            f"[The function {call.name} was called with {_as_text(call.args)}. "
-            f"Its answer could not be given at that time. It was: {gave}]"
+            f"[The function {call.name} was called with {given}. Its answer could not be given at "
+            f"that time. It was: {_as_text(answer.response)}]"
         )
         silent = tool is not None and tool.on_result == "silent"
         if silent:
@@ -363,8 +367,11 @@ class Desk:
                 self._tell_in_words(entry)
                 calm = False
         self._tell_outcomes()
-        for runner in self.runners:
-            runner.wake()
+        moment = self.next_moment(now)
+        if moment != self._moment:
+            self._moment = moment
+            for runner in self.runners:
+                runner.wake()
 
     # --- What came of it ---------------------------------------------------------------------
 
@@ -395,4 +402,4 @@ def _frame(response: wire.FunctionResponse) -> str:
 
 
 def _as_text(value: Mapping[str, wire.JsonValue]) -> str:
-    return orjson.dumps(dict(value)).decode()
+    return json.dumps(dict(value), ensure_ascii=False, separators=(",", ":"))

@@ -142,7 +142,8 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
         leaving: BaseException | None = None
         try:
             async with trio.open_nursery() as nursery:
-                await nursery.start(self._hold)
+                # Not ``start``: a cancellation in it would wait for what only we can end.
+                nursery.start_soon(self._hold)
                 try:
                     yield
                 except BaseException as error:  # noqa: BLE001 - raised again below
@@ -162,7 +163,7 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
             finally:
                 del leaving
 
-    async def _hold(self, *, task_status: trio.TaskStatus[None]) -> None:
+    async def _hold(self) -> None:
         """Hold the nursery of the calls, apart from the block's cancellation."""
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
@@ -171,7 +172,6 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
                 early, self._early = self._early, []
                 for job in early:
                     nursery.start_soon(self._serve, job)
-                task_status.started()
                 await self._left.wait()
 
     def _stop(self) -> None:
@@ -185,10 +185,12 @@ class ToolRunner(trio.abc.ReceiveChannel[Event]):
     async def _keep_time(self) -> None:
         assert self._desk is not None
         while not self.leaving:
-            now = trio.current_time()
-            with trio.move_on_at(max(now, self._desk.next_moment(now))) as self._nap:
+            moment = self._desk.next_moment(trio.current_time())
+            with trio.move_on_at(moment) as self._nap:
                 await trio.sleep_forever()
-            self._desk.tend(trio.current_time())
+            # Woken before, it only looks again: several runners would wake each other for ever.
+            if trio.current_time() >= moment:
+                self._desk.tend(trio.current_time())
 
     def wake(self) -> None:
         """Something has changed, perhaps the time to wait."""

@@ -469,6 +469,29 @@ async def test_after_its_block_a_runners_tools_are_gone(autojump_clock: MockCloc
         assert names == ["stays"]
 
 
+async def test_runners_are_at_rest_while_nothing_happens(autojump_clock: MockClock) -> None:
+    class Steps(trio.abc.Instrument):
+        taken = 0
+
+        def before_task_step(self, task: trio.lowlevel.Task) -> None:
+            self.taken += 1
+
+    async with (
+        stage(gives(1, after=50, name="stays")) as s,
+        open_tool_runner(s.session, [gives(1)]),
+        open_tool_runner(s.session, [gives(1, name="find")]),
+    ):
+        await s.simulator.accept()
+        server = await s.simulator.accept()
+        await s.answered(await server.call("find"))
+        await wait_all_tasks_blocked()
+        steps = Steps()
+        trio.lowlevel.add_instrument(steps)
+        await trio.sleep(19)  # less than until the next ping
+        trio.lowlevel.remove_instrument(steps)
+        assert steps.taken < 10
+
+
 async def test_runners_do_not_share_names(autojump_clock: MockClock) -> None:
     async with stage(gives(1)) as s:
         with pytest.raises(ConfigError, match="two tools with the name 'look'"):

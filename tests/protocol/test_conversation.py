@@ -166,7 +166,9 @@ def test_a_user_who_speaks_keeps_us() -> None:
     assert made.leave_at() <= 2
 
 
-@pytest.mark.parametrize(("model", "waits"), [("gemini-3.8-live", False), ("gemini-3.1-flash-live-preview", True)])
+@pytest.mark.parametrize(
+    ("model", "waits"), [("gemini-3.8-live", False), ("gemini-3.1-flash-live-preview", True)]
+)
 def test_a_call_that_the_model_waits_for_keeps_us(model: str, waits: bool) -> None:
     made = conversation(model)
     made.received(calls("1"), 0)

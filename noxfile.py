@@ -12,8 +12,14 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "typing", "tests"]
 
-PARTS = "audio,otel,proxy,repl,simulator,test,tokens,vertex"
+PARTS = "aec,audio,mcp,otel,proxy,repl,screen,simulator,test,tokens,vertex"
 """The extras behind which there is code today."""
+
+REAL_PARTS = [
+    *("google-genai", "opentelemetry-sdk", "pproxy", "pipx", "uv"),
+    *("jsonschema", "annotated-types", "mcp-server-time>=2026.10"),
+]
+"""What the tests measure ours against, read it with, go through, and are installed by."""
 
 CANDIDATES = [f"python3.{minor}" for minor in range(11, 16)]
 
@@ -45,10 +51,13 @@ def demo(session: nox.Session) -> None:
 @nox.session(python=interpreters())
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after ``--`` go to pytest."""
-    # google-genai is the other codec that ours is compared with; traces are read by the SDK; pproxy
-    # is a proxy to go through.
-    session.install("-q", "-e", f".[{PARTS}]", "google-genai", "opentelemetry-sdk", "pproxy")
-    session.run("pytest", "-m", "not foreign", *session.posargs, env={"PROXIES_REQUIRED": "1"})
+    session.install("-q", "-e", f".[{PARTS}]", *REAL_PARTS)
+    required = {
+        "PROXIES_REQUIRED": "1",
+        "UPDATERS_REQUIRED": "1",
+        "MCP_REQUIRED": "1",
+    }
+    session.run("pytest", "-m", "not foreign", *session.posargs, env=required)
 
 
 @nox.session
@@ -65,9 +74,25 @@ def foreign(session: nox.Session) -> None:
 
 
 @nox.session
+def devices(session: nox.Session) -> None:
+    """Test microphone, speaker, echo and screen on virtual devices (PulseAudio, Xvfb)."""
+    session.install("-q", "-e", f".[{PARTS}]", *REAL_PARTS)
+    command = [
+        "tests/devices/rig.py",
+        "--",
+        "python",
+        "-m",
+        "pytest",
+        "tests/devices",
+        "tests/media",
+    ]
+    session.run("python", *command, *session.posargs, env={"DEVICES_REQUIRED": "1"})
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Run the tests and say which branches they leave out."""
-    session.install("-q", "-e", f".[{PARTS}]", "coverage[toml]", "opentelemetry-sdk", "pproxy")
+    session.install("-q", "-e", f".[{PARTS}]", "coverage[toml]", *REAL_PARTS)
     session.run("coverage", "run", "-m", "pytest", "-m", "not foreign", *session.posargs)
     session.run("coverage", "report", "--skip-covered", "--show-missing")
 

@@ -37,19 +37,27 @@ autodoc_type_aliases = {
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
+# ``Speaker`` is a person in the transcript and a device in ``media``.
+suppress_warnings = ["ref.python"]
+
 nitpick_ignore_regex = [
+    # Shown where they are public, under ``events`` and ``media``; ``mcp`` is another project.
+    (r"py:class", r"ToolOutcome|gemini_live_trio\._tool_events\.\w+|mcp\.Client(Session)?"),
+    (r"py:class", r"gemini_live_trio\.tools\._ledger\.(Entry|Run)"),
     # Other projects' names can't be looked up without a network.
     (
         r"py:.*",
-        r"(attrs?|collections|datetime|enum|httpx|hypothesis|os|opentelemetry|pathlib|pytest|re|ssl|trio|typing)"
+        r"(attrs?|collections|datetime|enum|httpx|hypothesis|np|npt|numpy|os|opentelemetry|pathlib|pytest|re|ssl|trio|typing)"
         r"\..*",
     ),
     # Not in the index: the wire has an enum of this name, and references to that would be unclear.
     (r"py:class", r"gemini_live_trio\.simulator\._delivery\.Delivery"),
     # Private aliases and type variables have no page.
+    (r"py:(obj|exc)", r"gemini_live_trio\.tools\._function\._[A-Z]\w*|Unsayable"),
     (
         r"py:class",
-        r"VoiceName|Tracer|.*\.simulator\._talk\._delivery\.Delivery|gemini_live_trio\..*\._[A-Z]\w*",
+        r"VoiceName|Tracer|State|Handler|OnResult|Binding|Unsayable|_P|_R_co|wire\.FunctionDeclaration|TypeAliasForwardRef|.*\.simulator\._talk\._delivery\.Delivery|gemini_live_trio\..*\._[A-Z]\w*"
+        r"|gemini_live_trio\.media\._samples\.Sample",
     ),
 ]
 

@@ -7,9 +7,9 @@ long as the session does, an async function gives them, and is asked again for e
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
-from urllib.parse import quote
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl, quote
 
 import attrs
 
@@ -26,7 +26,11 @@ __all__ = [
     "GoogleAccount",
     "approach",
     "check_pair",
+    "secrets_in",
 ]
+
+_LEAST: Final = 8
+"""Characters of a header's value that may be a secret; shorter ones would redact half of a log."""
 
 
 class DialReason(enum.Enum):
@@ -227,3 +231,17 @@ def approach(
         target = attrs.evolve(target, resource=f"{target.resource}{mark}{query}")
     named = {name for name, _ in given}
     return target, [*given, *(header for header in credential.headers() if header[0] not in named)]
+
+
+def secrets_in(endpoint: Endpoint, auth: object) -> Iterator[str]:
+    """Secrets that stand in a configuration."""
+    if isinstance(auth, ApiKey | EphemeralToken | BearerToken):
+        yield from auth.secrets()
+    for value in endpoint.headers.values():
+        for part in (value, value.rpartition(" ")[2]):
+            if len(part) >= _LEAST:
+                yield part
+    if isinstance(endpoint, CustomEndpoint):
+        for _, value in parse_qsl(endpoint.url.partition("?")[2]):
+            if len(value) >= _LEAST:
+                yield value

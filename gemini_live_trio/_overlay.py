@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from . import codec, wire
+from .codec._shapes import camel_case
 from .errors import ConfigError, DecodeError, LocalProtocolError
 
 __all__ = ["laid_over"]
@@ -38,12 +38,9 @@ def _merged(under: Any, over: Any) -> Any:
     if not isinstance(under, dict) or not isinstance(over, Mapping):
         return over
     merged = dict(under)
-    spelt = {_camel(name): name for name in under}
+    spelt = {camel_case(name): name for name in under}
     for name, value in over.items():
-        key = spelt.get(_camel(name), name)
-        merged[key] = _merged(under.get(key), value)
+        # A name that comes twice, once in each case, is laid over itself.
+        key = spelt.setdefault(camel_case(name), name)
+        merged[key] = _merged(merged.get(key), value)
     return merged
-
-
-def _camel(name: str) -> str:
-    return re.sub("_([a-z])", lambda found: found[1].upper(), name)

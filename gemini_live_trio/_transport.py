@@ -39,7 +39,7 @@ import wsproto.events
 import wsproto.utilities
 
 from ._closes import Close
-from ._dial import Connector, Journey, Step, TcpConnector, step
+from ._dial import Connector, Journey, Step, TcpConnector, sentence, step
 from ._endpoint import Target
 from .errors import ConnectError, UpgradeRejected
 
@@ -49,6 +49,11 @@ MAX_MESSAGE_BYTES = 16 * 2**20
 RECEIVE_BUFFER_BYTES = 64 * 2**10  # four times as fast as trio-websocket's 4 KiB
 MESSAGES_WAITING = 64  # so that a burst costs one hop between tasks, not one for each message
 _BODY_SHOWN = 200
+_ADVICE = {
+    401: "check the credentials",
+    403: "check the credentials, and that their project may use the API",
+    404: "check the address and the API version",
+}
 _REDIRECTS = {301, 302, 303, 307, 308, 511}
 
 
@@ -264,10 +269,12 @@ async def open_connection(
     headers: list[tuple[bytes, bytes]],
     *,
     timeout: float,  # noqa: ASYNC109 - connecting has a time-out of its own
+    passed: Callable[[Step], object] | None = None,
 ) -> AsyncIterator[Connection]:
     """Dial, and own the connection for the length of the block.
 
     Leaving the block without ``Connection.aclose`` drops the connection without a word.
+    ``passed`` is told of each stage that is behind it.
 
     Raises:
       ConnectTimeout: Neither connected nor refused within ``timeout`` seconds.
@@ -275,7 +282,7 @@ async def open_connection(
       ConnectError: Anything else on the way.
     """
     failure: BaseException | None = None
-    journey = Journey(str(target))
+    journey = Journey(str(target), passed)
     async with trio.open_nursery() as nursery:
         stream: _GatheringStream | None = None
         connection: Connection | None = None
@@ -349,6 +356,9 @@ async def _upgrade(
             )
         if websocket is None:
             raise _refusal(host.error, here)
+        for name, value in websocket.handshake_headers:
+            if name == b"date":
+                here.facts["date"] = value.decode("latin-1")
     return Connection(websocket, host, stream)
 
 
@@ -362,7 +372,7 @@ def _refusal(error: Exception | None, here: Step) -> ConnectError:
             "that is a page for people: open one in a browser, a captive portal or a proxy may "
             "want something first"
             if page or error.status_code in _REDIRECTS
-            else "check the address, the API version and the credentials"
+            else _ADVICE.get(error.status_code, "check the address and the credentials")
         )
         what = f"{here.place} answered the WebSocket upgrade with HTTP {error.status_code}{said}"
         return UpgradeRejected(
@@ -371,6 +381,7 @@ def _refusal(error: Exception | None, here: Step) -> ConnectError:
             body=body,
             address=here.address,
             seconds=here.seconds,
+            advice=sentence(advice),
         )
     why = f" ({error})" if error else ""
     return here.error(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
 from . import wire
-from ._auth import Credential, CredentialSource, check_pair
+from ._auth import Credential, CredentialSource, EphemeralToken, check_pair
+from ._builtin import BuiltinTool, as_wire_tool
 from ._endpoint import Endpoint, GeminiApi
 from ._overlay import laid_over
 from .capabilities import TABLE, CapabilityTable, Finding
@@ -34,13 +34,19 @@ def _modalities(value: Iterable[Modality | str] | None) -> tuple[Modality | str,
         return None
     # A string is iterable too, and would become its letters.
     names = [value] if isinstance(value, str) else value
+    if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+        raise ConfigError('response_modalities takes one modality, such as "AUDIO".')
     return tuple(
         Modality[name.upper()] if name.upper() in Modality.__members__ else name for name in names
     )
 
 
-def _tools(value: Iterable[wire.Tool]) -> tuple[wire.Tool, ...]:
-    return _listed("tools", value, wire.Tool)
+def _tools(
+    value: Iterable[wire.Tool | wire.FunctionDeclaration | BuiltinTool],
+) -> tuple[wire.Tool, ...]:
+    if not isinstance(value, Iterable) or isinstance(value, str | Mapping):
+        raise ConfigError("tools takes a list of wire.Tool, or such as [GoogleSearch()].")
+    return tuple(map(as_wire_tool, value))
 
 
 def _safety(value: Iterable[wire.SafetySetting]) -> tuple[wire.SafetySetting, ...]:
@@ -69,6 +75,24 @@ def _one_modality(
         )
 
 
+def _a_switch(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    kind = _SWITCHED[attribute.name]
+    if not isinstance(value, bool | kind):
+        # An empty dict means "on" elsewhere, and a text may be a handle: neither is guessed at.
+        raise ConfigError(
+            f"{attribute.name} takes True, False or a wire.{kind.__name__}, "
+            f"not a {type(value).__name__}."
+        )
+
+
+_SWITCHED: Final[Mapping[str, type[wire.Message]]] = {
+    "input_audio_transcription": wire.AudioTranscriptionConfig,
+    "output_audio_transcription": wire.AudioTranscriptionConfig,
+    "session_resumption": wire.SessionResumptionConfig,
+    "context_window_compression": wire.ContextWindowCompressionConfig,
+}
+
+
 def _an_auth(_instance: object, _attribute: object, value: Any) -> None:
     # A key given as plain text would show in every repr.
     if not isinstance(value, Credential | None) and (
@@ -93,14 +117,37 @@ def _named(_instance: object, _attribute: object, value: str) -> None:
         raise ConfigError('model is empty; name one, for example "gemini-3.8-live".')
 
 
-def _own(value: Mapping[str, Any]) -> Mapping[str, Any]:
+def _labels(value: Any) -> Mapping[str, str] | None:
+    return None if value is None else _own("labels", value)
+
+
+def _extra_setup(value: Any) -> Mapping[str, Any]:
+    return _own("extra_setup", value)
+
+
+def _own(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"A mapping is needed here, not a {type(value).__name__}.")
-    return MappingProxyType(copy.deepcopy(dict(value)))
+        raise ConfigError(f"{name} takes a mapping, not a {type(value).__name__}.")
+    try:
+        return MappingProxyType(_copied(name, value))
+    except RecursionError:
+        raise ConfigError(f"{name} is nested too deeply.") from None
 
 
-def _own_or_none(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    return None if value is None else _own(value)
+def _copied(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise ConfigError(f"{name} takes text as a key, not a {type(key).__name__}.")
+        return {key: _copied(name, item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copied(name, item) for item in value]
+    return value
+
+
+def _keys_only(value: Mapping[str, Any]) -> str:
+    # What is younger than this release may be a key, a handle, or media.
+    return f"<{', '.join(value)}>" if value else "{}"
 
 
 def _a_way_to_check(_instance: object, _attribute: object, value: Any) -> None:
@@ -121,7 +168,7 @@ def _with_hints(cls: type[_C]) -> type[_C]:
     plain, names = cls.__init__, [field.name for field in attrs.fields(cls)]  # type: ignore[arg-type]
 
     @functools.wraps(plain)
-    def init(self: object, *args: Any, **options: Any) -> None:
+    def init(self: Any, *args: Any, **options: Any) -> None:
         for name in options:
             if name not in names:
                 nearest = difflib.get_close_matches(name, names, 1)
@@ -159,7 +206,7 @@ class SessionConfig:
     endpoint: Endpoint = attrs.field(factory=GeminiApi, validator=_an_endpoint)
     """Where the service is: ``GeminiApi``, ``VertexAi`` or ``CustomEndpoint``."""
 
-    check: Literal["strict", "warn", "off"] = attrs.field(
+    check: Literal["strict", "warn", "off"] = attrs.field(  # pyright: ignore[reportAssignmentType]
         default="strict", validator=_a_way_to_check
     )
     """What to do with a setup that its model is known to refuse: raise ``ConfigError`` before
@@ -210,11 +257,17 @@ class SessionConfig:
     """2.5 models only, on Gemini in ``v1alpha``; 3.8 is always proactive."""
 
     tools: Sequence[wire.Tool] = attrs.field(default=(), converter=_tools)
+    """Tools that run at the service, such as ``tools.builtin.GoogleSearch()``; and declarations of
+    functions whose calls the program answers by hand."""
 
-    input_audio_transcription: bool | wire.AudioTranscriptionConfig = True
+    input_audio_transcription: bool | wire.AudioTranscriptionConfig = attrs.field(
+        default=True, validator=_a_switch
+    )
     """Ask for the words that the service heard."""
 
-    output_audio_transcription: bool | wire.AudioTranscriptionConfig = True
+    output_audio_transcription: bool | wire.AudioTranscriptionConfig = attrs.field(
+        default=True, validator=_a_switch
+    )
     """Ask for the words that the model speaks; sent only where the model speaks."""
 
     realtime_input: wire.RealtimeInputConfig | None = None
@@ -224,22 +277,26 @@ class SessionConfig:
     """Vertex AI only: tell when the user begins and ends to speak. Gemini 3.8 does so unasked.
     """
 
-    session_resumption: bool | wire.SessionResumptionConfig = True
+    session_resumption: bool | wire.SessionResumptionConfig = attrs.field(
+        default=True, validator=_a_switch
+    )
     """Ask for handles, so that the conversation survives its connection. Vertex AI alone knows
     ``SessionResumptionConfig(transparent=True)``, which tells exactly what must be sent again."""
 
-    context_window_compression: bool | wire.ContextWindowCompressionConfig = True
+    context_window_compression: bool | wire.ContextWindowCompressionConfig = attrs.field(
+        default=True, validator=_a_switch
+    )
     """Let the service forget the oldest turns instead of ending the session at a full window."""
 
     safety_settings: Sequence[wire.SafetySetting] = attrs.field(default=(), converter=_safety)
-    labels: Mapping[str, str] | None = attrs.field(default=None, converter=_own_or_none, hash=False)
+    labels: Mapping[str, str] | None = attrs.field(default=None, converter=_labels, hash=False)
     """For billing; lower case, at most 63 characters each."""
 
     avatar: wire.AvatarConfig | None = None
     """A face for the model: ``gemini-3.8-live`` on Vertex AI."""
 
     extra_setup: Mapping[str, wire.JsonValue] = attrs.field(
-        factory=dict, converter=_own, hash=False
+        factory=dict, converter=_extra_setup, hash=False, repr=_keys_only
     )
     """What is younger than this release: JSON that is laid over ``setup``, object into object, so
     that ``{"generationConfig": {"newField": 1}}`` keeps the rest of it. Keys in camel or snake
@@ -247,6 +304,9 @@ class SessionConfig:
 
     def __attrs_post_init__(self) -> None:
         check_pair(self.endpoint, self.auth)
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> SessionConfig:
+        return self  # nothing in it changes
 
     def setup(self) -> wire.LiveClientSetup:
         """Return the first message of a connection, without a handle.
@@ -258,8 +318,15 @@ class SessionConfig:
 
     def findings(self) -> tuple[Finding, ...]:
         """Look for what the model won't take or makes no use of, whatever ``check`` says."""
+        # What an ephemeral token has locked counts, whatever the setup says or leaves out.
+        perhaps_a_token = isinstance(self.auth, EphemeralToken) or (
+            isinstance(self.endpoint, GeminiApi) and not isinstance(self.auth, Credential | None)
+        )
         return self.capabilities.check(
-            self.setup(), backend=self.endpoint.backend, version=self.endpoint.version
+            self.setup(),
+            backend=self.endpoint.backend,
+            version=self.endpoint.version,
+            partial=perhaps_a_token,
         )
 
     @property

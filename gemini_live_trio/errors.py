@@ -21,6 +21,7 @@
     │   ├── ReconnectExhausted                 it was tried, and the policy's end was reached
     │   └── BudgetExhausted                    it has cost what its ``Budget`` allows
     ├── ToolError                              raised in a tool, to speak to the model
+    ├── McpError                               an MCP server that gives no tools
     ├── PromptLost                             a prompt whose answer can't be told from others
     ├── MediaError                             a file or device that can't be used
     ├── RecordingError                         a recording that can't be read or written
@@ -48,6 +49,7 @@ __all__ = [
     "GeminiLiveError",
     "InternalError",
     "LocalProtocolError",
+    "McpError",
     "MediaError",
     "MissingDependency",
     "PromptLost",
@@ -95,28 +97,35 @@ class ConnectError(GeminiLiveError):
       address: Host and port that this stage had to do with, the server's or the proxy's; empty
         where unknown.
       seconds: How long this stage had lasted.
+      advice: What a person can do about it, or an empty string.
     """
 
     def __init__(
-        self, text: str, /, *, stage: str, address: str = "", seconds: float = 0.0
+        self,
+        text: str,
+        /,
+        *,
+        stage: str,
+        address: str = "",
+        seconds: float = 0.0,
+        advice: str = "",
     ) -> None:
         super().__init__(text)
         self.stage = stage
         self.address = address
         self.seconds = seconds
+        self.advice = advice
 
 
 class CredentialsError(ConnectError):
     """There was no credential to dial with, or an ephemeral token could not be made.
 
     Attributes:
-      advice: What a person can do about it, or an empty string.
       status: The HTTP status of a refusal, where there was one.
     """
 
     def __init__(self, text: str, /, *, advice: str = "", status: int | None = None) -> None:
-        super().__init__(f"{text} {advice}".rstrip(), stage="credentials")
-        self.advice = advice
+        super().__init__(f"{text} {advice}".rstrip(), stage="credentials", advice=advice)
         self.status = status
 
 
@@ -133,9 +142,17 @@ class UpgradeRejected(ConnectError):
     """
 
     def __init__(
-        self, text: str, /, *, status: int, body: str = "", address: str = "", seconds: float = 0.0
+        self,
+        text: str,
+        /,
+        *,
+        status: int,
+        body: str = "",
+        address: str = "",
+        seconds: float = 0.0,
+        advice: str = "",
     ) -> None:
-        super().__init__(text, stage="upgrade", address=address, seconds=seconds)
+        super().__init__(text, stage="upgrade", address=address, seconds=seconds, advice=advice)
         self.status = status
         self.body = body
 
@@ -237,6 +254,18 @@ class BudgetExhausted(SessionBroken):
 
 class ToolError(GeminiLiveError):
     """Raise it in a tool, to tell the model in these words what went wrong."""
+
+
+class McpError(GeminiLiveError):
+    """An MCP server can't be started or reached, or doesn't speak MCP; the text says which and why.
+
+    Attributes:
+      server: Which one: its command, or its address.
+    """
+
+    def __init__(self, text: str, /, *, server: str) -> None:
+        super().__init__(text)
+        self.server = server
 
 
 class PromptLost(GeminiLiveError):

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import json
 import textwrap
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
 from . import codec, wire
-from ._auth import ApiKey, BearerToken, EphemeralToken
-from ._redact import Redactor
+from ._auth import ApiKey, BearerToken, EphemeralToken, secrets_in
+from ._redact import Redactor, Secrets
 from .capabilities import Capability, Finding
-from .config import CapabilityWarning, SessionConfig
+from .config import SessionConfig
 from .errors import ConfigError
 
-__all__ = ["Explanation", "LeftOut", "explain", "vet"]
+__all__ = ["Explanation", "LeftOut", "explain"]
 
 
 @attrs.frozen
@@ -105,34 +104,16 @@ def explain(config: SessionConfig) -> Explanation:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     target = config.endpoint.target()
+    redactor = Redactor("hash", Secrets(secrets_in(config.endpoint, config.auth)))
     scheme = "wss" if target.secure else "ws"
     return Explanation(
         dials=f"{scheme}://{target}{target.resource.partition('?')[0]}",
         auth=_presented(config),
-        capability=config.capabilities.capability_of(config.model, config.endpoint.backend),
-        sends=Redactor(media="hash").tree(json.loads(frame))["setup"],
+        capability=config.capabilities.capability_of(setup.model or "", config.endpoint.backend),
+        sends=redactor.tree(json.loads(frame))["setup"],
         left_out=tuple(_left_out(config, setup)),
         findings=config.findings(),
     )
-
-
-def vet(config: SessionConfig, *, stacklevel: int = 2) -> None:
-    """Look before a dial: refuse or warn, as ``config.check`` says.
-
-    Raises:
-      ConfigError: The model is known to refuse it, and the check is strict.
-    """
-    if config.check == "off":
-        return
-    findings = config.findings()
-    refused = [finding for finding in findings if finding.blocks]
-    if refused and config.check == "strict":
-        raise ConfigError(
-            f"{' Also, '.join(f'{finding}.' for finding in refused)} "
-            '(Nothing was dialled; SessionConfig(check="warn") dials all the same.)'
-        )
-    for finding in findings:
-        warnings.warn(f"{finding}.", CapabilityWarning, stacklevel=stacklevel + 1)
 
 
 def _presented(config: SessionConfig) -> str:

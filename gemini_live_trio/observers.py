@@ -24,7 +24,7 @@ All times are seconds on Trio's clock.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .events import Event
 
@@ -51,6 +51,33 @@ class SessionObserver:
           time: When.
         """
 
+    def stage_passed(
+        self,
+        *,
+        connection: int,
+        stage: str,
+        address: str,
+        seconds: float,
+        facts: Mapping[str, str],
+        time: float,
+    ) -> None:
+        """A stage of opening a connection is over, and went well.
+
+        Of a connection that is opened ahead this is told before ``dialling``.
+
+        Args:
+          connection: Its number.
+          stage: ``"credentials"``, ``"tcp"``, ``"proxy"``, ``"tls"`` or ``"upgrade"``, as in
+            ``ConnectError.stage``; ``"proxy"`` up to three times, for its TCP, its TLS and
+            the tunnel.
+          address: Host and port that it had to do with.
+          seconds: How long it took.
+          facts: What was found out, and there may be more one day. Of TCP ``"peer"``, the address
+            that answered. Of TLS ``"version"``, ``"cipher"``, and where known ``"issuer"`` and
+            ``"expires"`` of the certificate. Of the upgrade ``"date"``, where the server says it.
+          time: When.
+        """
+
     def connected(self, *, connection: int, resumed: bool, time: float) -> None:
         """The service has confirmed a setup.
 
@@ -65,6 +92,9 @@ class SessionObserver:
 
     def frame_received(self, frame: str | bytes, *, connection: int, time: float) -> None:
         """A frame came in; some may come before ``connected``."""
+
+    def pinged(self, *, seconds: float, time: float) -> None:
+        """The service has answered a ping after so many seconds."""
 
     def asked(self, *, time: float) -> None:
         """Something was sent that the model should answer, or the user stopped speaking."""

@@ -109,13 +109,13 @@ source; what is *assumed* never stops a session.
 
 ## Families
 
-The longest name that a model's begins with counts. *Content* is seeded by `clientContent` alone,
-*history* announced in `setup`.
+A version may follow a model's name, such as `-preview-12-2025`; what else begins like it is another
+model, and unknown. *Content* is seeded by `clientContent` alone, *history* announced in `setup`.
 
 """
 
 FAMILY_FACTS = (
-    ("names begin", lambda it: ", ".join(f"`{name}`" for name in it.models if name) or "any other"),
+    ("models", lambda it: ", ".join(f"`{name}`" for name in it.models if name) or "any other"),
     (
         "served by",
         lambda it: _listed(

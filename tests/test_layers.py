@@ -35,12 +35,15 @@ RULES["events"] |= {"_tool_events"}
 RULES["_tokens"] = {"errors", "wire", "codec", "_auth", "_endpoint", "_redact", "config"}
 RULES["capabilities"] |= {"usage"}
 RULES["_overlay"] = {"errors", "wire", "codec"}
-RULES["config"] |= {"_overlay"}
+RULES["_builtin"] = {"errors", "wire"}
+RULES["config"] |= {"_overlay", "_builtin"}
 RULES["explanation"] |= {"codec"}
 RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
-RULES["tools"] |= {"capabilities", "config", "statistics", "_groups"}
+RULES["tools"] |= {"capabilities", "config", "statistics", "_builtin", "_groups", "_redact"}
 RULES["tools"] |= {"_session"}  # for type checkers only
 RULES["_session"] |= {"recording", "_groups"} | BESIDE_CONVERSATION | BOOKS
+RULES["doctor"] = {"", "_session", *RULES["_session"]}
+RULES["voice"] = {"errors", "events", "media", "_session"}  # the last for type checkers only
 # The living example uses what everybody may use; the package root holds the public names.
 RULES["repl"] = {
     *(
@@ -55,6 +58,8 @@ RULES["repl"] = {
         "simulator",
         "config",
         "explanation",
+        "doctor",
+        "voice",
     ),
     *BOOKS,
 }
@@ -73,6 +78,7 @@ SANS_IO = [
     "capabilities",
     "explanation",
     "_overlay",
+    "_builtin",
     *sorted(BOOKS),
 ]
 IMPURE = {"trio", "trio_websocket", "time", "datetime", "random", "socket", "asyncio", "threading"}

@@ -13,9 +13,21 @@ General layout:
 from ._connector import Connector as Connector
 from ._connector import TcpConnector as TcpConnector
 from ._proxy import Proxy as Proxy
+from ._proxy import way_to as way_to
 from ._stages import Journey as Journey
 from ._stages import StageTimeouts as StageTimeouts
 from ._stages import Step as Step
+from ._stages import sentence as sentence
 from ._stages import step as step
 
-__all__ = ["Connector", "Journey", "Proxy", "StageTimeouts", "Step", "TcpConnector", "step"]
+__all__ = [
+    "Connector",
+    "Journey",
+    "Proxy",
+    "StageTimeouts",
+    "Step",
+    "TcpConnector",
+    "sentence",
+    "step",
+    "way_to",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import os
 import ssl
 import urllib.request
 from typing import Any, Final
@@ -14,7 +15,7 @@ import attrs
 from .._endpoint import Target
 from ..errors import ConfigError
 
-__all__ = ["Proxy", "ProxyChoice", "proxy_for", "read_proxy"]
+__all__ = ["Proxy", "ProxyChoice", "Way", "proxy_for", "read_proxy", "way_to"]
 
 _SCHEMES: Final = {
     "http": ("http", 80),
@@ -129,29 +130,58 @@ def read_proxy(value: Proxy | str | bool | None) -> ProxyChoice:
     return Proxy(value)
 
 
+@attrs.frozen
+class Way:
+    """How a target is reached."""
+
+    proxy: Proxy | None
+    why: str
+    """For a person: which variable names the proxy, or why there is none."""
+
+
 def proxy_for(choice: ProxyChoice, target: Target) -> Proxy | None:
     """Return the proxy on the way to ``target``.
 
     Raises:
       ConfigError: The environment names one that can't be.
     """
+    return way_to(choice, target).proxy
+
+
+def way_to(choice: ProxyChoice, target: Target) -> Way:
+    """Return the proxy on the way to ``target``, and why it is that one.
+
+    Raises:
+      ConfigError: The environment names one that can't be.
+    """
     if isinstance(choice, Proxy):
-        return choice
-    if not choice or _is_local(target.host):
-        return None
+        return Way(choice, "given to the connector")
+    if not choice:
+        return Way(None, "the connector takes none")
+    if _is_local(target.host):
+        return Way(None, "it is this machine itself")
     found = urllib.request.getproxies()
     scheme = "https" if target.secure else "http"
     name = scheme if found.get(scheme) else "all"
     url = found.get(name)
     # Each form that NO_PROXY may use for an IPv6 address; for a name they are the same.
-    if not url or any(urllib.request.proxy_bypass(form) for form in (target.host, str(target))):
-        return None
+    if not url:
+        return Way(None, "none is set")
+    if any(urllib.request.proxy_bypass(form) for form in (target.host, str(target))):
+        return Way(None, "NO_PROXY names the host")
     try:
-        return Proxy(url if "://" in url else f"http://{url}")
+        return Way(Proxy(url if "://" in url else f"http://{url}"), _source(name))
     except ConfigError as error:
         raise ConfigError(
             f"{name.upper()}_PROXY in the environment can't be used. {error}"
         ) from None
+
+
+def _source(name: str) -> str:
+    for variable in (f"{name}_proxy", f"{name}_proxy".upper()):
+        if os.environ.get(variable):
+            return variable
+    return "the system's settings"
 
 
 def _is_local(host: str) -> bool:

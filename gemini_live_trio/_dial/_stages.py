@@ -7,7 +7,7 @@ no room for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -17,7 +17,12 @@ import trio
 
 from ..errors import ConfigError, ConnectError, ConnectTimeout
 
-__all__ = ["Journey", "StageTimeouts", "Step", "step"]
+__all__ = ["Journey", "StageTimeouts", "Step", "sentence", "step"]
+
+
+def sentence(advice: str) -> str:
+    """Let a piece of advice stand alone."""
+    return f"{advice[0].upper()}{advice[1:]}."
 
 
 def _positive(_instance: object, attribute: attrs.Attribute[Any], value: float) -> None:
@@ -55,6 +60,8 @@ class Step:
     address: str
     via: str
     began: float
+    facts: dict[str, str] = attrs.field(factory=dict)
+    """What was found out on the way, for whoever wants to see it; see ``SessionObserver``."""
 
     @property
     def seconds(self) -> float:
@@ -75,6 +82,7 @@ class Step:
             stage=self.stage,
             address=self.address,
             seconds=self.seconds,
+            advice=sentence(advice),
         )
 
     def text(self, what: str, advice: str) -> str:
@@ -88,6 +96,7 @@ class Step:
             stage=self.stage,
             address=self.address,
             seconds=self.seconds,
+            advice=sentence(advice),
         )
 
 
@@ -95,9 +104,15 @@ _JOURNEY: ContextVar[Journey | None] = ContextVar("gemini_live_trio_journey", de
 
 
 class Journey:
-    """Where an attempt to connect is."""
+    """Where an attempt to connect is.
 
-    def __init__(self, address: str) -> None:
+    Args:
+      address: Where it goes.
+      passed: Told of each step that is behind it.
+    """
+
+    def __init__(self, address: str, passed: Callable[[Step], object] | None = None) -> None:
+        self.passed = passed
         self.via = ""
         """The proxy that stands between, or nothing."""
         self.step: Step = Step("tcp", address, "", trio.current_time())
@@ -135,3 +150,5 @@ def step(stage: str, address: str, *, seconds: float, lacking: str, advice: str)
         raise here.timeout(f"{lacking}{through} within {seconds:g} s", advice)
     if stage == "proxy":
         journey.via = address
+    if journey.passed is not None:
+        journey.passed(here)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 
 import trio
 
@@ -30,10 +31,18 @@ async def open_tcp(place: Target | Proxy, *, seconds: float) -> trio.SocketStrea
         advice=f"check {check} and the network, a firewall may be in the way",
     ) as here:
         try:
-            return await trio.open_tcp_stream(place.host, place.port)
+            stream = await trio.open_tcp_stream(place.host, place.port)
         except OSError as error:
             raise no_tcp(error, place, here) from error
+        with suppress(OSError):  # it may be gone again
+            here.facts["peer"] = _shown(stream.socket.getpeername())
+        return stream
     raise AssertionError  # unreachable: step raises when its time is over
+
+
+def _shown(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def no_tcp(error: BaseException, place: Target | Proxy, here: Step) -> ConnectError:

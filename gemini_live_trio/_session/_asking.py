@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import parse_qsl
 
 import trio
 
-from .._auth import (
-    ApiKey,
-    BearerToken,
-    Credential,
-    DialReason,
-    EphemeralToken,
-    approach,
-)
-from .._endpoint import CustomEndpoint, Target
+from .._auth import Credential, DialReason, approach, secrets_in
+from .._endpoint import Target
 from .._redact import Redactor, Secrets
 from ..config import SessionConfig
 from ..errors import ConfigError, CredentialsError, GeminiLiveError
 
 __all__ = ["Asker"]
-
-_LEAST = 8
-"""Characters of a header's value that may be a secret; shorter ones would redact half of a log."""
 
 
 class Asker:
@@ -35,7 +24,7 @@ class Asker:
 
     def __init__(self, config: SessionConfig) -> None:
         self._config = config
-        self.secrets: Secrets = Secrets(_given(config))
+        self.secrets: Secrets = Secrets(secrets_in(config.endpoint, config.auth))
         self._redactor = Redactor(secrets=self.secrets)
 
     @property
@@ -120,20 +109,6 @@ class Asker:
             if self.text(shown) != shown:
                 return None
         return error
-
-
-def _given(config: SessionConfig) -> Iterator[str]:
-    """Secrets that stand in the configuration."""
-    if isinstance(config.auth, ApiKey | EphemeralToken | BearerToken):
-        yield from config.auth.secrets()
-    for value in config.endpoint.headers.values():
-        for part in (value, value.rpartition(" ")[2]):
-            if len(part) >= _LEAST:
-                yield part
-    if isinstance(config.endpoint, CustomEndpoint):
-        for _, value in parse_qsl(config.endpoint.url.partition("?")[2]):
-            if len(value) >= _LEAST:
-                yield value
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

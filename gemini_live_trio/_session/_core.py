@@ -93,6 +93,8 @@ class Core:
         chance: Callable[[], float] = random.random,
         gate_input_for: float = math.inf,
     ) -> None:
+        self.config: SessionConfig = config
+        """As the session was opened; ``conversation.setup`` may have changed since."""
         self._liveness = liveness
         self._budget = budget
         self._warned = False
@@ -114,7 +116,7 @@ class Core:
         _check(setup)
         self.conversation: Conversation = Conversation(
             setup,
-            config.capabilities.capability_of(config.model, config.endpoint.backend),
+            config.capabilities.capability_of(setup.model or "", config.endpoint.backend),
             now=trio.current_time(),
             handle=resume,
             history=history,

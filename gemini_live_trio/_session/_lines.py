@@ -13,6 +13,7 @@ import attrs
 import trio
 
 from .._auth import DialReason
+from .._dial import Step
 from .._groups import lone
 from .._transport import Connection, Connector, TcpConnector, open_connection
 from ..config import Liveness
@@ -41,21 +42,34 @@ class Lines:
     round_trip: Callable[[float], None]
     """Told how long a ping took."""
 
-    async def dial(self, reason: DialReason) -> Line:
-        """Open a connection up to the WebSocket, held by a task of its own."""
+    async def dial(self, reason: DialReason, passed: Callable[[Step], None]) -> Line:
+        """Open a connection up to the WebSocket, held by a task of its own.
+
+        ``passed`` is told of each stage that is behind it.
+        """
         try:
-            line: Line = await self.nursery.start(self._hold, reason)
+            line: Line = await self.nursery.start(self._hold, reason, passed)
         except BaseExceptionGroup as group:
             error = lone(group)
             raise error from error.__cause__
         return line
 
-    async def _hold(self, reason: DialReason, *, task_status: trio.TaskStatus[Line]) -> None:
+    async def _hold(
+        self,
+        reason: DialReason,
+        passed: Callable[[Step], None],
+        *,
+        task_status: trio.TaskStatus[Line],
+    ) -> None:
+        asking = Step("credentials", "", "", trio.current_time())
         target, headers, left = await self.asker.ask(reason, timeout=self.connect_timeout)
+        passed(asking)
         if isinstance(self.connector, TcpConnector):
             # By now, since the environment may name another proxy for each dial.
             self.asker.secrets.add(self.connector.secrets(target))
-        async with open_connection(self.connector, target, headers, timeout=left) as connection:
+        async with open_connection(
+            self.connector, target, headers, timeout=left, passed=passed
+        ) as connection:
             line = Line(connection)
             task_status.started(line)
             await self._feel_pulse(line)

@@ -12,9 +12,8 @@ import trio
 from .. import codec, wire
 from .._conversation import Bracket, Fate, Kind, Outgoing, Ticket
 from ..config import SessionConfig
-from ..errors import LocalProtocolError, PromptLost
+from ..errors import ConfigError, LocalProtocolError, PromptLost
 from ..events import Event, Reconnected, ReconnectState, SessionEvent, TurnComplete
-from ..explanation import vet
 from ..observers import SessionObserver
 from ..statistics import SessionStatistics, TurnState
 from ..tools._call import Call
@@ -24,6 +23,7 @@ from ..usage import Usage
 from ._core import Core
 from ._cursor import MAX_EVENTS, Cursor, Overflow
 from ._receipt import Receipt
+from ._vet import vet
 
 __all__ = ["LiveSession", "Resumption", "Status"]
 
@@ -262,6 +262,12 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
           ConfigError: The model is known to refuse the new setup; nothing has changed.
         """
         if setup is not None:
+            if not isinstance(setup, SessionConfig):
+                raise ConfigError(
+                    f"reconnect takes setup=SessionConfig(...), not a {type(setup).__name__}."
+                )
+            old = self._core.config
+            setup = attrs.evolve(setup, model=old.model, endpoint=old.endpoint, auth=old.auth)
             vet(setup)
         async with self.subscribe(kinds=()) as told:
             self._core.leave_soon(setup.setup() if setup else None)
@@ -386,8 +392,8 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         The end is marked however the block is left, as long as the session lives.
 
         Raises:
-          LocalProtocolError: The service detects activity by itself in this session, and would
-            close the connection over a mark (1007).
+          LocalProtocolError: The service detects activity by itself in this session. 2.5 closes the
+            connection over a mark then (1007); others are laxer, but nobody says how.
         """
         realtime = self._core.conversation.setup.realtime_input_config
         detection = realtime and realtime.automatic_activity_detection

@@ -14,7 +14,6 @@ from .._groups import is_urgent, lone
 from .._transport import Connector, TcpConnector
 from ..config import Liveness, ReconnectPolicy, SessionConfig
 from ..errors import ConfigError
-from ..explanation import vet
 from ..observers import SessionObserver
 from ..tools._crew import Crew
 from ..tools._declaring import declarations, declared_names, gather
@@ -25,6 +24,7 @@ from ._asking import Asker
 from ._core import Core
 from ._live import LiveSession
 from ._reconnect import Timeouts
+from ._vet import vet
 
 __all__ = ["open_session"]
 

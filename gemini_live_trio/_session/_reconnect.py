@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from .. import wire
 from .._auth import DialReason
 from .._closes import Close, Phase, Rule, classify
 from .._conversation import Ground, Handle
+from .._dial import Step
 from .._transport import Connector
 from ..config import Liveness, ReconnectPolicy, SessionConfig
 from ..errors import (
@@ -134,7 +136,7 @@ class Reconnector:
             self._tell_dialling(setup, resumes=handle is not None)
             try:
                 if spare is None or spare.connection.over:
-                    spare = await self._replace(spare, lines, _reason(phase))
+                    spare = await self._replace(spare, lines, _reason(phase), self._core.dials)
                 line, spare = spare, None
                 try:
                     await set_up(
@@ -315,21 +317,37 @@ class Reconnector:
         """Dial the next connection while this one works; after a failure, not at once again."""
         reason = DialReason.RESUME if self._core.conversation.handles.next() else DialReason.FRESH
         try:
-            return await self._replace(spare, lines, reason)
+            return await self._replace(spare, lines, reason, self._core.dials + 1)
         except ConnectError:
             await trio.sleep(NOT_YET)
             return None
 
-    async def _replace(self, spare: Line | None, lines: Lines, reason: DialReason) -> Line:
+    async def _replace(
+        self, spare: Line | None, lines: Lines, reason: DialReason, number: int
+    ) -> Line:
         """Dial, and let go of a spare connection that has died."""
         if spare is not None:
             spare.released.set()
-        return await lines.dial(reason)
+        return await lines.dial(reason, functools.partial(self._tell_passed, number))
 
     # --- Telling those who watch -------------------------------------------------------------
 
     def _note_round_trip(self, seconds: float) -> None:
         self._core.meter.round_trip = seconds
+        if self._core.watch:
+            self._core.watch.tell("pinged", seconds=seconds, time=trio.current_time())
+
+    def _tell_passed(self, connection: int, step: Step) -> None:
+        if self._core.watch:
+            self._core.watch.tell(
+                "stage_passed",
+                connection=connection,
+                stage=step.stage,
+                address=step.address,
+                seconds=step.seconds,
+                facts=step.facts,
+                time=trio.current_time(),
+            )
 
     def _tell_dialling(self, setup: wire.LiveClientSetup, *, resumes: bool) -> None:
         self._core.dials += 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final, Literal, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -22,9 +22,27 @@ Behavior: TypeAlias = Literal["blocking", "non_blocking"]
 BACKENDS: Final[frozenset[Backend]] = frozenset({"gemini", "vertex"})
 
 
+def _one_of(*choices: str) -> Callable[[object, attrs.Attribute[Any], Any], None]:
+    def check(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value not in choices:
+            raise ConfigError(f"{attribute.name} is one of {', '.join(choices)}, not {value!r}.")
+
+    return check
+
+
+def _several(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    # A single text would be taken for its letters.
+    if isinstance(value, str):
+        raise ConfigError(f"{attribute.name} takes several texts, not just {value!r}.")
+
+
 @attrs.frozen
 class Source:
-    """Who says so, when, and how sure that is."""
+    """Who says so, when, and how sure that is.
+
+    Raises:
+      ConfigError: The confidence isn't one of the three.
+    """
 
     text: str
     """A page of the service's, an SDK, a measurement."""
@@ -32,7 +50,9 @@ class Source:
     date: str
     """When it was said or looked at: ``"2026-09"`` or ``"2026-09-15"``."""
 
-    confidence: Literal["sure", "likely", "assumed"] = "likely"
+    confidence: Literal["sure", "likely", "assumed"] = attrs.field(
+        default="likely", validator=_one_of("sure", "likely", "assumed")
+    )
     """``"sure"``: two independent sources, or seen on the wire. ``"likely"``: one good source.
     ``"assumed"``: nobody has said it; it is what does the least harm."""
 
@@ -47,8 +67,9 @@ class Capability:
     name: str
     """What the family is called here, such as ``"3.8"``; unique in a table."""
 
-    models: tuple[str, ...]
-    """How the models' names begin, without ``models/``. The longest that fits counts."""
+    models: tuple[str, ...] = attrs.field(validator=_several)
+    """The models' names, without ``models/``. A version may follow, such as ``-preview-12-2025``,
+    and anything at all where the name ends in ``-``. The longest that fits counts."""
 
     backends: frozenset[Backend]
     """Where it is served as this entry says."""
@@ -99,17 +120,18 @@ class Rule:
     """What one field of ``setup`` may hold, where that isn't what the protocol says anyway.
 
     Raises:
-      ConfigError: ``demand`` and ``values`` don't go together.
+      ConfigError: ``demand`` and ``values`` don't go together, one of the words isn't known, or
+        ``why`` has other gaps than those two.
     """
 
     name: str
     """Unique in a table, such as ``"3.8-thinking-level"``."""
 
-    families: tuple[str, ...] = ()
+    families: tuple[str, ...] = attrs.field(default=(), validator=_several)
     """Names of the ``Capability`` entries that it holds for; empty for all models."""
 
     backends: frozenset[Backend] = BACKENDS
-    """Where it holds. A rule for one back end says nothing about an unknown one."""
+    """Where it holds. Of an unknown one only that is taken for true which holds on both."""
 
     versions: frozenset[str] | None = None
     """API versions in which it holds; ``None`` for all."""
@@ -118,16 +140,20 @@ class Rule:
     """Where in ``setup``: names of the wire classes' attributes with dots, such as
     ``"generation_config.thinking_config.thinking_level"``. Lists are gone through."""
 
-    demand: Literal["absent", "present", "one of", "none of"]
+    demand: Literal["absent", "present", "one of", "none of"] = attrs.field(
+        validator=_one_of("absent", "present", "one of", "none of")
+    )
 
-    values: frozenset[str] = frozenset()
+    values: frozenset[str] = attrs.field(default=frozenset(), validator=_several)
     """For the last two: JSON's spelling of the values, enums in upper case, such as ``"LOW"`` and
     ``"false"``."""
 
     when: tuple[str, frozenset[str]] | None = None
     """Only where this other field has one of these values."""
 
-    effect: Literal["refused", "ignored", "unclear"]
+    effect: Literal["refused", "ignored", "unclear"] = attrs.field(
+        validator=_one_of("refused", "ignored", "unclear")
+    )
     """What the service does otherwise. ``"unclear"``: sources disagree."""
 
     why: str
@@ -141,6 +167,13 @@ class Rule:
     def __attrs_post_init__(self) -> None:
         if bool(self.values) != (self.demand in ("one of", "none of")):
             raise ConfigError(f"The rule {self.name} needs values just for 'one of' and 'none of'.")
+        try:
+            self.why.format(model="", value="")
+        except (LookupError, ValueError):
+            raise ConfigError(
+                f"In the rule {self.name} why may hold {{model}} and {{value}}; other braces are "
+                "written twice."
+            ) from None
 
     def broken_by(self, values: Iterable[str]) -> Iterable[str]:
         """The values that break it; ``""`` stands for their absence."""

@@ -18,7 +18,7 @@ _NOBODY: Final = Source("nobody has said so; it is what does the least harm", "2
 _USAGE: Final = Source("recorded: counts come beside turnComplete", "2026-10")
 _SESSIONS: Final = Source("session management guide", "2026-09-15")
 _CAPABILITIES: Final = Source("capabilities guide", "2026-10-09")
-_TOOLS: Final = Source("tools guide and migration notes", "2026-09", "sure")
+_TOOLS: Final = Source("tools guide and migration notes", "2026-09")
 _MODELS: Final = Source("deprecations page and changelog", "2026-11", "sure")
 _PAGE_38: Final = Source("model page of gemini-3.8-live", "2026-09-15", "sure")
 _PAGE_EXTENDED: Final = Source("model page and thinking guide", "2026-09-15")
@@ -54,7 +54,7 @@ _GEMINI_38: Final = Capability(
 
 _GEMINI_25: Final = Capability(
     name="2.5",
-    models=("gemini-2.5",),
+    models=("gemini-2.5-flash-native-audio",),
     backends=_GEMINI,
     status="preview",
     modalities=(Modality.AUDIO,),
@@ -119,13 +119,15 @@ MODELS: Final = (
         sources={
             **_GEMINI_38.sources,
             "": _PAGE_EXTENDED,
+            "backends": Source("Vertex AI's pages don't name it", "2026-11", "assumed"),
+            "status": Source("as gemini-3.8-live", "2026-11", "assumed"),
             "resume_restores": Source("as gemini-3.8-live", "2026-11", "assumed"),
             "input_while_blocking": Source("it waits for no call", "2026-09-15"),
         },
     ),
     Capability(
         name="3.1",
-        models=("gemini-3.1",),
+        models=("gemini-3.1-flash-live",),
         backends=_GEMINI,
         status="legacy",
         modalities=(Modality.AUDIO,),
@@ -156,13 +158,13 @@ MODELS: Final = (
     attrs.evolve(
         _GEMINI_25,
         name="2.5-vertex",
-        models=("gemini-live-2.5",),
+        models=("gemini-live-2.5-flash-native-audio",),
         backends=_VERTEX,
         status="stable",
         tool_streaming=False,
         sources={
             **_GEMINI_25.sources,
-            "": Source("Vertex AI's session guide", "2026-10-09", "sure"),
+            "backends": Source("Vertex AI's session guide", "2026-10-09", "sure"),
             "models": Source("Vertex AI's session guide", "2026-10-09", "sure"),
             "status": Source("Vertex AI's session guide", "2026-10-09", "sure"),
             "tool_streaming": _NO_STREAMING,
@@ -180,15 +182,13 @@ MODELS: Final = (
             "modalities": Source("seen: both work", "2026", "sure"),
         },
     ),
-    Capability(
+    attrs.evolve(
+        UNKNOWN,
         name="3.5-transcribe",
         models=("gemini-3.5-transcribe-live",),
         backends=BACKENDS,
         status="stable",
         modalities=(Modality.TEXT,),
-        resume_restores="latest",
-        blocking_tools=True,
-        seed="history",
         usage="message",
         sources={
             "": _NOBODY,
@@ -203,15 +203,13 @@ MODELS: Final = (
             ),
         },
     ),
-    Capability(
+    attrs.evolve(
+        UNKNOWN,
         name="3.5-translate",
         models=("gemini-3.5-live-translate",),
         backends=BACKENDS,
         status="preview",
         modalities=(Modality.AUDIO,),
-        resume_restores="latest",
-        blocking_tools=True,
-        seed="history",
         usage="message",
         sources={
             "": _NOBODY,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ._entries import BACKENDS, Backend, Rule, Source
+from ._entries import Backend, Rule, Source
 
 __all__ = ["RULES"]
 
@@ -23,10 +23,10 @@ _FAMILIES_3: Final = (*_FAMILIES_38, "3.1")
 _SDK: Final = Source("refused by the official SDKs", "2026-11", "sure")
 _REFERENCE: Final = Source("API references of both back ends", "2026-10-09", "sure")
 _DEFINITION: Final = Source("protocol definition", "2026-11", "sure")
-_TOOLS: Final = Source("tools guide and model pages", "2026-09", "sure")
+_TOOLS: Final = Source("tools guide and model pages", "2026-09")
 _PAGE_38: Final = Source("model page and migration notes of 3.8", "2026-09-15")
-_THINKING: Final = Source("live thinking guide and model page", "2026-09-15", "sure")
-_TRANSLATION: Final = Source("protocol definition and SDKs", "2026-11", "sure")
+_THINKING: Final = Source("live thinking guide and model page", "2026-09-15")
+_TRANSLATION: Final = Source("nobody shows it otherwise", "2026-11", "assumed")
 
 
 def _other_backend(
@@ -65,9 +65,11 @@ def _unused() -> Iterable[Rule]:
 
 
 def _misplaced() -> Iterable[Rule]:
+    source = Source("protocol definition; seen to close with 1007", "2026", "sure")
     for name in (
         *("input_audio_transcription", "output_audio_transcription", "proactivity"),
         *("session_resumption", "realtime_input_config", "context_window_compression"),
+        "history_config",
     ):
         yield Rule(
             name=f"misplaced-{name.replace('_', '-')}",
@@ -75,8 +77,23 @@ def _misplaced() -> Iterable[Rule]:
             demand="absent",
             effect="refused",
             why=f"{name} belongs into setup itself, not into its generation_config",
-            fix="move it up; SessionConfig has options for it",
-            source=Source("protocol definition; seen to close with 1007", "2026", "sure"),
+            fix="leave it to open_session(history=...)"
+            if name == "history_config"
+            else "move it up; SessionConfig has options for it",
+            source=source,
+        )
+    for name in (
+        *("response_modalities", "speech_config", "media_resolution", "thinking_config"),
+        *("enable_affective_dialog", "translation_config"),
+    ):
+        yield Rule(
+            name=f"misplaced-{name.replace('_', '-')}",
+            field=name,
+            demand="absent",
+            effect="refused",
+            why=f"{name} belongs into generation_config, not into setup itself",
+            fix="move it down; SessionConfig has options for it",
+            source=source,
         )
 
 
@@ -152,7 +169,7 @@ def _thinking() -> Iterable[Rule]:
         effect="refused",
         why="{model} takes no thinking_level",
         fix="leave it out, or take gemini-3.8-live-extended-thinking",
-        source=_THINKING,
+        source=Source("model page and Vertex AI's developer guide", "2026-10", "sure"),
     )
     yield Rule(
         name="3.8-extended-thinking-level",
@@ -199,6 +216,7 @@ def _thinking() -> Iterable[Rule]:
 
 def _speaking_up() -> Iterable[Rule]:
     """Proactive audio and affective dialog."""
+    affective = "generation_config.enable_affective_dialog"
     yield Rule(
         name="3.8-proactive-off",
         families=_FAMILIES_38,
@@ -234,37 +252,47 @@ def _speaking_up() -> Iterable[Rule]:
     yield Rule(
         name="3.8-affective-dialog",
         families=("3.8", "3.8-extended"),
-        field="generation_config.enable_affective_dialog",
-        demand="absent",
+        field=affective,
+        demand="none of",
+        values=frozenset({"true"}),
         effect="refused",
         why="enable_affective_dialog was taken out with {model}",
-        fix="leave affective_dialog out",
+        fix="leave enable_affective_dialog out",
         source=_PAGE_38,
     )
     yield Rule(
         name="3.8-vertex-affective-dialog",
         families=("3.8-vertex",),
-        field="generation_config.enable_affective_dialog",
+        field=affective,
         demand="absent",
         effect="ignored",
         why="Affective dialog is always on with {model} on Vertex AI",
-        fix="leave affective_dialog out",
+        fix="leave enable_affective_dialog out",
         source=Source("Vertex AI's developer guide for 3.8 Live", "2026-10"),
     )
     yield Rule(
         name="3.1-affective-dialog",
         families=("3.1",),
-        field="generation_config.enable_affective_dialog",
-        demand="absent",
+        field=affective,
+        demand="none of",
+        values=frozenset({"true"}),
         effect="refused",
         why="{model} has no affective dialog",
-        fix="leave affective_dialog out",
+        fix="leave enable_affective_dialog out",
         source=Source("capabilities guide; setups that never completed", "2026"),
     )
-    for name, field in (
-        ("affective-dialog", "generation_config.enable_affective_dialog"),
-        ("proactivity", "proactivity"),
-    ):
+    yield Rule(
+        name="affective-dialog-off",
+        families=("3.8", "3.8-extended", "3.1"),
+        field=affective,
+        demand="none of",
+        values=frozenset({"false"}),
+        effect="unclear",
+        why="{model} has no affective dialog that could be off",
+        fix="leave enable_affective_dialog out",
+        source=Source("guides say to send neither value", "2026-10"),
+    )
+    for name, field in (("affective-dialog", affective), ("proactivity", "proactivity")):
         yield Rule(
             name=f"2.5-{name}",
             families=("2.5",),
@@ -367,7 +395,6 @@ def _media() -> Iterable[Rule]:
     )
     yield Rule(
         name="avatar",
-        backends=BACKENDS,
         families=("3.8", "3.8-extended", "3.1", *_FAMILIES_25, "3.5-transcribe", "3.5-translate"),
         field="avatar_config",
         demand="absent",
@@ -412,7 +439,7 @@ def _session() -> Iterable[Rule]:
         name="compression-without-mechanism",
         field="context_window_compression.sliding_window",
         demand="present",
-        when=("context_window_compression", frozenset({"{}"})),
+        when=("context_window_compression", frozenset({"{}", "{...}"})),
         effect="ignored",
         why="context_window_compression without sliding_window compresses nothing",
         fix="give sliding_window=wire.SlidingWindow(), or leave the option at True",
@@ -441,6 +468,13 @@ RULES: Final = (
             ("tools.google_search.exclude_domains", "leave it out"),
             ("tools.google_maps.grounding_types", "leave it out"),
             ("generation_config.model_selection_config", "leave it out"),
+            *(
+                (f"tools.google_maps.auth_config.{name}", "give api_key")
+                for name in (
+                    *("api_key_config", "auth_type", "google_service_account_config"),
+                    *("http_basic_auth_config", "oauth_config", "oidc_config"),
+                )
+            ),
         ),
     ),
     *_other_backend(

@@ -18,6 +18,8 @@ from ._rules import RULES
 
 __all__ = ["TABLE", "CapabilityTable", "capability_of"]
 
+_BOTH: Final[tuple[Backend, ...]] = ("gemini", "vertex")
+
 
 def _models(entries: Iterable[Capability]) -> tuple[Capability, ...]:
     return tuple(entries)
@@ -45,19 +47,33 @@ class CapabilityTable:
     rules: Sequence[Rule] = attrs.field(converter=_rules, validator=_once)
 
     def extended(self, *entries: Capability | Rule) -> CapabilityTable:
-        """Make a table with more entries; one whose name is taken replaces that entry."""
+        """Make a table with more entries; one whose name is taken replaces that entry.
+
+        Raises:
+          ConfigError: It is no entry, or a rule for a family that isn't there.
+        """
         models = {entry.name: entry for entry in self.models}
+        mine: dict[str, Capability] = {}
         rules = {entry.name: entry for entry in self.rules}
         for entry in entries:
             if isinstance(entry, Capability):
-                models[entry.name] = entry
+                (models if entry.name in models else mine)[entry.name] = entry
             elif isinstance(entry, Rule):
                 rules[entry.name] = entry
             else:
                 raise ConfigError(
                     f"A table takes Capability and Rule, not a {type(entry).__name__}."
                 )
-        return CapabilityTable(models=models.values(), rules=rules.values())
+        known = {*models, *mine}
+        for rule in entries:
+            for name in rule.families if isinstance(rule, Rule) else ():
+                if name not in known:
+                    raise ConfigError(
+                        f"The rule {rule.name} is for {name!r}, and there is no such family"
+                        f"{_nearest(name, known)}."
+                    )
+        # Of entries that fit a name equally well the first counts: the new ones.
+        return CapabilityTable(models=(mine | models).values(), rules=rules.values())
 
     def without(self, *names: str) -> CapabilityTable:
         """Make a table without these rules.
@@ -79,34 +95,52 @@ class CapabilityTable:
           backend: Where it is to be used. An entry for another is better than none.
         """
         name = model.rpartition("/")[2]
-        best, merit = UNKNOWN, (0, False)
+        best, merit = UNKNOWN, (-1, False)
         for entry in self.models:
-            fit = max((len(start) for start in entry.models if name.startswith(start)), default=0)
+            fit = max((len(start) for start in entry.models if _begins(start, name)), default=-1)
             here = (fit, backend is None or backend in entry.backends)
-            if fit and here > merit:
+            if fit >= 0 and here > merit:
                 best, merit = entry, here
         return best
 
     def check(
-        self, setup: wire.LiveClientSetup, *, backend: Backend | None, version: str | None = None
+        self,
+        setup: wire.LiveClientSetup,
+        *,
+        backend: Backend | None,
+        version: str | None = None,
+        partial: bool = False,
     ) -> tuple[Finding, ...]:
         """Look for what the model won't take, or makes no use of.
 
         Args:
           setup: As it would be sent.
-          backend: Where it would be sent; ``None`` where nobody knows, as with a gateway.
+          backend: Where it would be sent; ``None`` where nobody knows, as with a gateway. Then
+            only what holds on both is found.
           version: API version; ``None`` where nobody knows.
+          partial: Whether an ephemeral token may bring what isn't there. Then what is missing is
+            unclear, and not refused.
         """
+        if backend is None:
+            here, there = (
+                self.check(setup, backend=one, version=version, partial=partial) for one in _BOTH
+            )
+            everywhere = {(finding.field, finding.effect) for finding in there}
+            return tuple(one for one in here if (one.field, one.effect) in everywhere)
         model = (setup.model or "").rpartition("/")[2]
         capability = self.capability_of(model, backend)
         found = list(self._about_model(model, capability, backend))
         for rule in self.rules:
-            if _holds(rule, capability, backend, version, setup):
-                found += _broken(rule, setup, model)
-        return tuple(found)
+            if not _holds(rule, capability, backend, version, setup):
+                continue
+            broken = _broken(rule, setup, model)
+            found += (
+                map(_unless_brought, broken) if partial and rule.demand == "present" else broken
+            )
+        return tuple(dict.fromkeys(found))
 
     def _about_model(
-        self, model: str, capability: Capability, backend: Backend | None
+        self, model: str, capability: Capability, backend: Backend
     ) -> Iterator[Finding]:
         if capability.status == "unknown":
             names = {
@@ -133,7 +167,7 @@ class CapabilityTable:
                 fix="take gemini-3.8-live",
                 source=capability.source_of("status"),
             )
-        elif backend is not None and backend not in capability.backends:
+        elif backend not in capability.backends:
             here, there = ("the Gemini API", "Vertex AI")[:: 1 if backend == "gemini" else -1]
             yield Finding(
                 rule="model-elsewhere",
@@ -155,6 +189,21 @@ def capability_of(model: str, backend: Backend | None = None) -> Capability:
     return TABLE.capability_of(model, backend)
 
 
+_VERSION: Final = re.compile(r"([-@](preview|exp|latest|\w*\d\w*))*")
+
+
+def _begins(start: str, name: str) -> bool:
+    """Whether a model of this name is meant, and not its sibling.
+
+    What follows may only be a version, or anything where the beginning is open: a
+    ``gemini-3.8-live-translate`` would be another model than ``gemini-3.8-live``.
+    """
+    if not name.startswith(start):
+        return False
+    open_end = not start or start.endswith("-")
+    return open_end or _VERSION.fullmatch(name, len(start)) is not None
+
+
 def _nearest(name: str, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(name, [one for one in known if one], 1)
     return f" (did you mean {nearest[0]}?)" if nearest else ""
@@ -163,13 +212,13 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 def _holds(
     rule: Rule,
     capability: Capability,
-    backend: Backend | None,
+    backend: Backend,
     version: str | None,
     setup: wire.LiveClientSetup,
 ) -> bool:
     if rule.families and capability.name not in rule.families:
         return False
-    if len(rule.backends) == 1 and backend not in rule.backends:
+    if backend not in rule.backends:
         return False
     if rule.versions is not None and version not in rule.versions:
         return False
@@ -192,6 +241,10 @@ def _broken(rule: Rule, setup: wire.LiveClientSetup, model: str) -> Iterator[Fin
         )
 
 
+def _unless_brought(finding: Finding) -> Finding:
+    return attrs.evolve(finding, effect="unclear", why=f"{finding.why}, unless the token brings it")
+
+
 def _values(thing: object, steps: Sequence[str]) -> Iterator[object]:
     """Walk down a path: each value at its end."""
     if not steps:
@@ -208,10 +261,10 @@ def _values(thing: object, steps: Sequence[str]) -> Iterator[object]:
     if value is None or value is wire.ABSENT:
         return
     for item in value if isinstance(value, list | tuple) else (value,):
-        if len(steps) == 1:
-            yield item
-        else:
+        if len(steps) > 1:
             yield from _values(item, steps[1:])
+        elif not (isinstance(item, str) and item.upper().endswith("UNSPECIFIED")):
+            yield item  # the other means the same as leaving the field out
 
 
 def _camel(name: str) -> str:
@@ -224,6 +277,8 @@ def _spelt(value: object) -> str:
         return str(value).lower()
     if isinstance(value, Enum | str):
         return str(value).upper()
-    if isinstance(value, wire.Message) and value == type(value)():
+    if isinstance(value, int | float):
+        return repr(value)
+    if value == {} or (isinstance(value, wire.Message) and value == type(value)()):
         return "{}"
     return "{...}"

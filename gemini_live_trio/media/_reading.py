@@ -9,26 +9,82 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final, Literal, TypeAlias, get_args
 
+import attrs
 import trio
 
 from ..errors import ConfigError, MediaError, MissingDependency
+from ._files import open_file
+from ._limits import RATES_HZ, check_channels, check_rate
 
-if TYPE_CHECKING:
-    import numpy as np
+__all__ = ["RawEncoding", "RawPcm", "SoundReader", "open_sound"]
 
-__all__ = ["SoundReader", "open_sound"]
-
-PIECE_SECONDS = 0.25
-RATES_HZ = range(1_000, 768_001)
-"""What a recording may have; others come from damaged headers."""
-UNKNOWN_LENGTH = 0x7FFF_0000
+PIECE_SECONDS: Final = 0.25
+MOST_SAMPLES: Final = 1 << 19
+"""In a piece, all channels counted: a header may claim a thousand of them."""
+UNKNOWN_LENGTH: Final = 0x7FFF_0000
 """From here on, a WAV's length stands for "I was a stream and couldn't know"."""
+
+# fmt: off
+RawEncoding: TypeAlias = Literal[
+    "s8", "u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be",
+    "f32le", "f32be", "f64le", "f64be", "ulaw", "alaw",
+]
+"""How raw samples are written: kind, bits and byte order, in the words that FFmpeg has for it."""
+
+SUBTYPES: Final = {
+    "s8": ("PCM_S8", 1), "u8": ("PCM_U8", 1), "s16": ("PCM_16", 2), "s24": ("PCM_24", 3),
+    "s32": ("PCM_32", 4), "f32": ("FLOAT", 4), "f64": ("DOUBLE", 8), "ulaw": ("ULAW", 1),
+    "alaw": ("ALAW", 1),
+}
+"""What libsndfile calls them, and how many bytes a sample has."""
+# fmt: on
+
+
+@attrs.frozen
+class RawPcm:
+    """What a file of bare samples doesn't say of itself.
+
+    Attributes:
+      rate_hz: Sample rate; 1,000 to 768,000.
+      channels: How many, interleaved; 1 to 1,024.
+      encoding: How a sample is written.
+
+    Raises:
+      ConfigError: A value is none of those.
+    """
+
+    rate_hz: int = 16_000
+    channels: int = 1
+    encoding: RawEncoding = "s16le"
+
+    def __attrs_post_init__(self) -> None:
+        check_rate("rate_hz", self.rate_hz)
+        check_channels(self.channels)
+        known = get_args(RawEncoding)
+        if self.encoding not in known:
+            raise ConfigError(f"encoding must be one of {', '.join(known)}; not {self.encoding!r}.")
+
+    @property
+    def _kind(self) -> str:
+        return self.encoding.removesuffix("le").removesuffix("be")
+
+    @property
+    def _frame_bytes(self) -> int:
+        return SUBTYPES[self._kind][1] * self.channels
+
+    def _for_soundfile(self) -> dict[str, Any]:
+        return {
+            "format": "RAW",
+            "subtype": SUBTYPES[self._kind][0],
+            "endian": "BIG" if self.encoding.endswith("be") else "LITTLE",
+            "samplerate": self.rate_hz,
+            "channels": self.channels,
+        }
 
 
 class SoundReader:
@@ -44,20 +100,36 @@ class SoundReader:
     """
 
     def __init__(self, path: Path, file: Any, *, rate_hz: int, block_ms: int) -> None:
+        from .pcm import Resampler
+
         self.rate_hz = rate_hz
         self.seconds: float = file.frames / file.samplerate
         self.warnings: list[str] = []
         self._path = path
         self._file = file
-        self._block_bytes = rate_hz * block_ms // 1000 * 2
-        self._piece_frames = max(1, round(file.samplerate * PIECE_SECONDS))
-        self._convert = _converter(file.samplerate, rate_hz)
+        wanted = max(1, round(file.samplerate * PIECE_SECONDS))
+        self._piece_frames = min(wanted, MOST_SAMPLES // file.channels)
+        self._resampler = Resampler(
+            file.samplerate, rate_hz, purpose="file", channels=file.channels
+        )
         # Else soundfile seeks to where it is after each read, and MP3 loses sound by that.
         file.seekable = lambda: False
         self._frames_read = 0
+        self._nan_samples = 0
+        self._block_bytes = rate_hz * block_ms // 1000 * 2
         self._held = bytearray()
+        self._given_bytes = 0
         self._at_end = False
-        self._check_length()
+
+    @property
+    def position_seconds(self) -> float:
+        """How much of the sound was given away as blocks."""
+        return self._given_bytes / 2 / self.rate_hz
+
+    @property
+    def fraction(self) -> float:
+        """The position as a part of the whole, 0.0 to 1.0."""
+        return min(1.0, self.position_seconds / self.seconds)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -72,6 +144,7 @@ class SoundReader:
             self._held += await trio.to_thread.run_sync(self._read_piece)
         block = bytes(self._held[: self._block_bytes])
         del self._held[: self._block_bytes]
+        self._given_bytes += len(block)
         if not block:
             raise StopAsyncIteration
         return block
@@ -80,6 +153,9 @@ class SoundReader:
         import numpy as np
         import soundfile  # type: ignore[import-untyped]
 
+        from ._samples import within_scale
+        from .pcm import float_to_int16
+
         try:
             samples = self._file.read(self._piece_frames, dtype="float32", always_2d=True)
         except soundfile.SoundFileError:
@@ -87,89 +163,91 @@ class SoundReader:
             self.warnings.append(
                 f"{self._path.name} is damaged after {seconds:.1f} s; what comes before is used."
             )
-            samples = np.zeros((0, 1), dtype=np.float32)
+            samples = np.zeros((0, self._file.channels), dtype=np.float32)
         self._frames_read += len(samples)
         self._at_end = len(samples) < self._piece_frames
-        mono = self._convert(samples.mean(axis=1), self._at_end)
-        # Float recordings may hold anything, NaN included; full scale is the end of the road.
-        scaled = np.nan_to_num(mono * 32768.0).round().clip(-32768, 32767)
-        return scaled.astype("<i2").tobytes()
+        # Float recordings may hold anything; full scale is the end of the road.
+        samples, nan, _ = within_scale(samples)
+        self._nan_samples += nan
+        if self._at_end and self._nan_samples:
+            self.warnings.append(
+                f"{self._path.name} has {self._nan_samples:,} samples that are not numbers; "
+                "they are silent."
+            )
+        mono = self._resampler.process(samples, last=self._at_end)
+        return float_to_int16(mono).astype("<i2", copy=False).tobytes()
 
-    def _check_length(self) -> None:
-        """Find out whether a WAV was cut; libsndfile notices, but only says so in its log."""
+    def _check_length(self, raw: RawPcm | None, size: int) -> None:
+        """Find out whether it was cut; libsndfile notices of a WAV, but only says so in its log."""
+        name = self._path.name
         if self._file.frames == 0:
             raise MediaError(f"{self._path} holds no sound: there are no samples in it.")
+        if raw is not None and size % raw._frame_bytes:
+            self.warnings.append(
+                f"{name} ends in the middle of a sample; "
+                f"its last {size % raw._frame_bytes} bytes are left out."
+            )
         declared = re.search(r"^data : (\d+) \(should be (\d+)\)", self._file.extra_info, re.M)
         if declared and int(declared[2]) < int(declared[1]) < UNKNOWN_LENGTH:
             whole = self.seconds * int(declared[1]) / int(declared[2])
             self.warnings.append(
-                f"{self._path.name} is cut off: it should last {whole:.1f} s, "
+                f"{name} is cut off: it should last {whole:.1f} s, "
                 f"and the {self.seconds:.1f} s that are there are used."
             )
 
 
-def _converter(from_hz: int, to_hz: int) -> Callable[[np.ndarray, bool], np.ndarray]:
-    """Return a function of the next samples and whether they are the last."""
-    import soxr  # type: ignore[import-untyped]
-
-    if from_hz == to_hz:
-        return lambda samples, last: samples
-    stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ")
-    return lambda samples, last: stream.resample_chunk(samples, last=last)
-
-
-def _open(path: Path, rate_hz: int, block_ms: int) -> tuple[SoundReader, ExitStack]:
+def _open(
+    path: Path, raw: RawPcm | None, rate_hz: int, block_ms: int
+) -> tuple[SoundReader, ExitStack]:
     try:
         import numpy  # noqa: F401
         import soundfile
-        import soxr  # noqa: F401
+        import soxr  # type: ignore[import-untyped]  # noqa: F401
     except (ImportError, OSError) as error:  # OSError: libsndfile isn't there
         raise MissingDependency(
             'Reading sound files needs: pip install "gemini-live-trio[audio]"'
         ) from error
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise MediaError(f"{path} is a folder; name a sound file.")
-        if not stat.S_ISREG(status.st_mode):
-            raise MediaError(f"{path} is not an ordinary file, so it can't be read as sound.")
-        if not status.st_size:
-            raise MediaError(f"{path} is empty: 0 bytes.")
-        raw = path.open("rb")
-    except FileNotFoundError:
-        raise MediaError(f"There is no file {path}.") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise MediaError(f"Can't read {path}: {reason}.") from None
     with ExitStack() as stack:
-        stack.enter_context(raw)
+        content = stack.enter_context(open_file(path))
+        given = {} if raw is None else raw._for_soundfile()
         try:
             # By number, not by name: soundfile would believe the name's ending.
-            file = stack.enter_context(soundfile.SoundFile(raw.fileno(), closefd=False))
+            file = stack.enter_context(
+                soundfile.SoundFile(content.fileno(), closefd=False, **given)
+            )
         except soundfile.SoundFileError as error:
             reason = str(error).partition(": ")[2].rstrip(".")
             raise MediaError(
-                f"{path} is not a sound file that can be read ({reason}); "
-                "WAV, FLAC, Ogg and MP3 can be."
+                f"{path} is not a sound file that can be read ({reason}); WAV, FLAC, Ogg, Opus "
+                "and MP3 can be, and bare samples where raw= says what they are."
             ) from None
         if file.samplerate not in RATES_HZ:
             raise MediaError(f"{path} says that it has {file.samplerate} samples a second.")
         reader = SoundReader(path, file, rate_hz=rate_hz, block_ms=block_ms)
+        stack.callback(reader._resampler.close)
+        reader._check_length(raw, os.fstat(content.fileno()).st_size)
         return reader, stack.pop_all()
 
 
 @asynccontextmanager
 async def open_sound(
-    path: str | os.PathLike[str], *, rate_hz: int = 16_000, block_ms: int = 20
+    path: str | os.PathLike[str],
+    *,
+    rate_hz: int = 16_000,
+    block_ms: int = 20,
+    raw: RawPcm | None = None,
 ) -> AsyncIterator[SoundReader]:
-    """Open a recording: WAV of any kind, FLAC, Ogg, MP3, with any rate and any channels.
+    """Open a recording: WAV of any kind, FLAC, Ogg, Opus, MP3, or bare samples.
 
-    Channels are mixed to one; a truncated or damaged file gives what is there, with a warning.
+    Any rate and any channels will do. Channels are mixed to one; a truncated or damaged file gives
+    what is there, with a warning. What kind of file it is is seen from its content. Whatever its
+    length, only a quarter of a second is in memory.
 
     Args:
       path: The file.
       rate_hz: Sample rate to resample to; 1,000 to 768,000.
       block_ms: Milliseconds in a block; at least 1.
+      raw: That the file has no header, and what it would say.
 
     Raises:
       ConfigError: The rate or the length of a block makes no sense.
@@ -178,10 +256,9 @@ async def open_sound(
 
     Cancellation: at any time; a visit to the disk is waited for.
     """
-    if rate_hz not in RATES_HZ:
-        raise ConfigError(f"rate_hz must be 1,000 to 768,000 samples a second, not {rate_hz}.")
+    check_rate("rate_hz", rate_hz)
     if block_ms < 1:
         raise ConfigError(f"block_ms must be 1 or more, not {block_ms}.")
-    reader, opened = await trio.to_thread.run_sync(_open, Path(path), rate_hz, block_ms)
+    reader, opened = await trio.to_thread.run_sync(_open, Path(path), raw, rate_hz, block_ms)
     with opened:
         yield reader

@@ -2,8 +2,9 @@
 
 It uses public names of the library only, so it is also the example to read:
 
+* ``_subcommands``: ``doctor`` (``_doctor``), ``update`` (``_update``); without one:
 * ``_program``: one run, from the command line on
-* ``_options``: the command line and the environment
+* ``_options``: the command line and the environment; ``_where``: whom to talk to
 * ``_script``: a conversation without a person
 * ``_interactive``: a conversation with one, over ``_prompt`` (prompt-toolkit) or ``_lines``
 * ``_commands``: what a typed line means
@@ -23,6 +24,7 @@ from collections.abc import Sequence
 
 __all__ = ["main"]
 
+PROGRAM = "gemini-live-trio"
 PATIENCE = 1.0
 """Seconds for a terminal or a pipe to take the last sentence."""
 STOPPED = "Stopped by Ctrl-C.", 130
@@ -40,6 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         # Here, since it takes a moment, and Ctrl-C may come in that moment too.
+        from ._subcommands import subcommand
+
+        chosen, arguments = subcommand(arguments)
+        if chosen is not None:
+            return chosen(arguments, os.environ, PROGRAM)
         from ._program import run
 
         run(arguments)
@@ -48,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BaseException as error:  # noqa: BLE001 - everything ends here, in one sentence
         text, status = _verdict(error)
         if text:
-            _complain(f"gemini-live-trio: {text}\n")
+            _complain(f"{PROGRAM}: {text}\n")
         return status
     return 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,12 +10,15 @@ from typing import Any
 
 import attrs
 
-from .. import ApiKey, GeminiApi, ReconnectPolicy, SessionConfig, __version__
+from .. import ReconnectPolicy, SessionConfig, __version__
 from ..errors import ConfigError
+from ..wire import ThinkingConfig
+from ._subcommands import nearest
+from ._where import VARIABLES, add_options, choose, no_blank
 
 __all__ = ["Options", "parse"]
 
-MODEL = "models/gemini-3.8-live"
+_LEVELS = ("minimal", "low", "medium", "high")
 LONGEST = 31_536_000
 """Seconds, a year."""
 
@@ -37,15 +39,20 @@ examples:
   cat questions.txt | %(prog)s --json > answers.jsonl
       one turn for each line, one event for each line
 
-environment:
-  GEMINI_API_KEY   the key (or GOOGLE_API_KEY); never taken from the command line
-  GEMINI_MODEL     the model, where --model doesn't say
-  NO_COLOR         if set, no colours
+commands:
+  %(prog)s doctor   is everything fit? what to do about what isn't
+  %(prog)s update   install the newest version
+  (%(prog)s COMMAND --help tells more)
+
+environment, where the command line doesn't say:
+{variables}  GEMINI_THINKING_LEVEL, GEMINI_SYSTEM_INSTRUCTION
+                      as --thinking and --system
+  NO_COLOR            if set, no colours
 
 exit status:
   0 all went well   1 the service or the session failed   2 the call can't work
   130 stopped by Ctrl-C
-"""
+""".replace("{variables}", VARIABLES)
 
 
 @attrs.frozen(kw_only=True)
@@ -109,16 +116,6 @@ def _count(text: str) -> int:
     return value
 
 
-def _words(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("there is nothing in it")
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # Python's stand-ins for bytes that it couldn't decode
-        raise argparse.ArgumentTypeError("isn't valid UTF-8") from None
-    return text
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gemini-live-trio",
@@ -128,17 +125,15 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument_group("whom to talk to").add_argument
-    add("--simulate", action="store_true", help="talk to the built-in simulator; needs no key")
-    add("--model", metavar="NAME", type=_words, help=f"default: $GEMINI_MODEL, else {MODEL}")
-    add("--url", metavar="URL", help="another server: a gateway, a simulator (ws:// or wss://)")
-    add("--voice", metavar="NAME", type=_words, help="a prebuilt voice, such as Puck")
-    add("--system", metavar="TEXT", type=_words, help="the system instruction")
+    add_options(add)
+    add("--voice", metavar="NAME", type=no_blank, help="a prebuilt voice, such as Puck")
+    add("--system", metavar="TEXT", type=no_blank, help="the system instruction")
+    add("--thinking", choices=_LEVELS, help="how much the model thinks, where it can be told")
     add(
         "--modality",
         choices=["audio", "text"],
-        default="audio",
         help="what the model answers in; voice models only speak, and their words are shown "
-        "(default: audio)",
+        "(default: what the model is made for)",
     )
     add = parser.add_argument_group("what to say").add_argument
     add(
@@ -146,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TEXT",
         dest="turns",
         action=_AddTurn,
-        type=_words,
+        type=no_blank,
         default=[],
         help="say this; may be repeated, each is one turn",
     )
@@ -189,19 +184,28 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Op
       ConfigError: It was understood, but can't work.
       SystemExit: It wasn't understood (status 2), or only asked for help (0).
     """
-    given = _parser().parse_args(arguments)
-    if given.simulate and given.url is not None:
-        raise ConfigError("--simulate brings its own server, so --url can't be given as well.")
+    parser = _parser()
+    given, stray = parser.parse_known_args(arguments)
+    if stray:
+        hint = "" if stray[0].startswith("-") else f" ({nearest(stray[0])})"
+        parser.error(f"unrecognized arguments: {' '.join(stray)}{hint}")
+    whom = choose(given, environment)
+    if whom.no_credentials is not None:
+        raise whom.no_credentials
     if given.save_audio is not None:
         _check_output(given.save_audio, given.turns)
-    options = Options(
+    level = given.thinking or _level(environment)
+    return Options(
         config=SessionConfig(
-            model=given.model or environment.get("GEMINI_MODEL", "").strip() or MODEL,
-            auth=_key(given, environment),
-            endpoint=GeminiApi() if given.url is None else GeminiApi(base_url=given.url),
-            response_modalities=[given.modality.upper()],
-            system_instruction=given.system,
+            model=whom.model,
+            auth=whom.auth,
+            endpoint=whom.endpoint,
+            response_modalities=given.modality and [given.modality.upper()],
+            system_instruction=given.system
+            or environment.get("GEMINI_SYSTEM_INSTRUCTION", "").strip()
+            or None,
             voice=given.voice,
+            thinking=ThinkingConfig(thinking_level=level.upper()) if level else None,
         ),
         simulate=given.simulate,
         turns=given.turns,
@@ -212,39 +216,15 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Op
         retries=given.retries,
         verbose=given.verbose,
     )
-    _check_privacy(options)
-    return options
 
 
-def _key(given: argparse.Namespace, environment: Mapping[str, str]) -> ApiKey | None:
-    if given.simulate:
-        return None
-    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
-        if key := environment.get(name, "").strip():
-            return ApiKey(key)
-    if given.url is not None:
-        return None
-    raise ConfigError(
-        "There is no API key: set GEMINI_API_KEY, or add --simulate to talk to the built-in "
-        "simulator without one."
-    )
-
-
-def _check_privacy(options: Options) -> None:
-    target = options.config.endpoint.target()
-    if options.config.auth is None or target.secure or _is_this_machine(target.host):
-        return
-    raise ConfigError(
-        f"The API key would travel to {target.host} in the clear: use wss:// in --url, or call "
-        "without a key in the environment."
-    )
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+def _level(environment: Mapping[str, str]) -> str:
+    level = environment.get("GEMINI_THINKING_LEVEL", "").strip().lower()
+    if level and level not in _LEVELS:
+        raise ConfigError(
+            f"GEMINI_THINKING_LEVEL must be one of {', '.join(_LEVELS)}, not {level!r}."
+        )
+    return level
 
 
 def _check_output(path: Path, turns: Sequence[str | Path]) -> None:

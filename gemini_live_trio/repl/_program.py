@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import sys
+import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,13 +14,13 @@ from pathlib import Path
 import attrs
 import trio
 
-from .. import GeminiApi, LiveSession, SessionConfig, open_session
+from .. import CapabilityWarning, GeminiApi, LiveSession, SessionConfig, open_session
 from ..media import open_sound
 from ._errors import ConversationFailed, Terminated
 from ._interactive import converse, open_front
 from ._options import Options, parse
 from ._plain import standard_screen
-from ._render import Kind
+from ._render import Kind, Screen
 from ._script import run_script
 from ._speaking import open_recorder
 
@@ -29,6 +30,8 @@ __all__ = ["run"]
 def run(arguments: Sequence[str] | None) -> None:
     """Run the program; everything that ends it early is raised."""
     options = parse(arguments, os.environ)
+    # They are told as remarks, with those of the conversation.
+    warnings.simplefilter("ignore", CapabilityWarning)
     # Ctrl-C arrives where the program waits, so nothing is torn in the middle.
     trio.run(_run, options, restrict_keyboard_interrupt_to_checkpoints=True)
 
@@ -70,7 +73,15 @@ async def _watch_signals() -> None:
             raise Terminated(number)
 
 
+def _remark(options: Options, screen: Screen) -> None:
+    """Say what is doubtful about the setup; what is certain to fail is refused when it opens."""
+    for finding in options.config.findings():
+        if not finding.blocks:
+            screen.line(Kind.NOTE, f"{finding}.")
+
+
 async def _run_script(options: Options) -> None:
+    _remark(options, standard_screen())
     for turn in options.turns:
         if isinstance(turn, Path):
             # Better known now than in the middle of a conversation.
@@ -86,6 +97,7 @@ async def _run_script(options: Options) -> None:
 async def _run_interactive(options: Options) -> None:
     where = "the built-in simulator" if options.simulate else str(options.config.endpoint.target())
     screen = standard_screen()
+    _remark(options, screen)
     screen.line(Kind.NOTE, f"Connecting to {where}; Ctrl-C gives up.")
     await screen.flush()
     async with (

@@ -14,6 +14,10 @@ from ._runner import open_tool_runner as open_tool_runner
 from ._tool import OnResult as OnResult
 from ._tool import Tool as Tool
 from ._tool import ToolContext as ToolContext
+from .mcp import McpHttp as McpHttp
+from .mcp import McpStdio as McpStdio
+from .mcp import McpTools as McpTools
+from .mcp import open_mcp_tools as open_mcp_tools
 
 __all__ = [
     "ArgumentsError",
@@ -21,6 +25,9 @@ __all__ = [
     "Bounds",
     "Call",
     "FunctionTool",
+    "McpHttp",
+    "McpStdio",
+    "McpTools",
     "OnResult",
     "SchemaDialect",
     "Tool",
@@ -28,6 +35,7 @@ __all__ = [
     "ToolMedia",
     "ToolPolicy",
     "ToolRunner",
+    "open_mcp_tools",
     "open_tool_runner",
     "tool",
 ]

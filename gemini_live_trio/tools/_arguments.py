@@ -21,12 +21,9 @@ from ..codec._scalars import describe
 from ..errors import ToolError
 from ._bounds import bounds_of
 from ._hints import (
-    READ_FAILURES,
-    SCALARS,
     Choice,
     Field,
     Hints,
-    JsonSchema,
     aliased,
     alternatives,
     annotated,
@@ -38,6 +35,7 @@ from ._hints import (
     table_part,
 )
 from ._results import Unwritable, to_json
+from ._scalars import READ_FAILURES, SCALARS, JsonSchema
 from ._schema import Schemas, takes_null
 from ._words import in_words
 

@@ -10,13 +10,12 @@ Which of the two forms of schema is written? ``parameters``, the service's own, 
 
 from __future__ import annotations
 
-import functools
 import inspect
 import math
 import re
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
 import attrs
@@ -25,10 +24,11 @@ import trio
 from .. import wire
 from ..errors import ConfigError
 from ._arguments import Arguments
-from ._docstring import Docstring, read_docstring
-from ._function import Binding, BoundTool, FunctionTool, Runner, kind_of
-from ._hints import Field, Hints, Unsayable, alternatives, underlying
+from ._docstring import read_docstring
+from ._function import FunctionHandler, FunctionTool, kind_of
+from ._hints import Hints, Unsayable
 from ._openapi import to_wire_schema
+from ._signature import Taken, parameters_of, subject_of
 from ._tool import OnResult, ToolContext
 
 __all__ = ["SchemaDialect", "tool"]
@@ -42,7 +42,6 @@ _THREADS: Final = 8
 """How many threads the calls of one plain function may hold, where no ``limit`` is given."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 """What the service takes; the documents say 128 characters, its error messages 64."""
-_PARAMETER_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
 @overload
@@ -203,121 +202,6 @@ class _Options:
                 raise ConfigError(f"{whose}: {name}={number!r} is none: use an int from 1.")
 
 
-# --- What was decorated -----------------------------------------------------------------------
-
-
-@attrs.frozen
-class _Subject:
-    """A function, with all that may be around it taken off."""
-
-    function: Callable[..., Any]
-    """What is called."""
-    source: Any
-    """What has the annotations and the docstring."""
-    name: str
-    binds: Binding = "nothing"
-    fixed: frozenset[str] = frozenset()
-    """Parameters that a ``partial`` has given already."""
-
-
-def _subject(function: Any) -> _Subject:
-    if isinstance(function, BoundTool):
-        raise ConfigError(f"@tool {function.name}: it is a tool already.")
-    if isinstance(function, (classmethod, staticmethod)):
-        inside = _subject(function.__func__)
-        static = isinstance(function, staticmethod)
-        return attrs.evolve(inside, binds="nothing" if static else "class")
-    if isinstance(function, type) or not callable(function):
-        what = f"the class {function.__qualname__}" if isinstance(function, type) else function
-        raise ConfigError(f"@tool takes a function, not {what!s:.80}: decorate a function.")
-    if isinstance(function, functools.partial):
-        inside = _subject(function.func)
-        fixed = inside.fixed | function.keywords.keys()
-        return attrs.evolve(inside, function=function, fixed=fixed)
-    if inspect.isroutine(function):
-        binds: Binding = "instance" if _is_method(function) else "nothing"
-        return _Subject(function, function, function.__name__, binds)
-    # An object that can be called.
-    kind = type(function)
-    return _Subject(function, kind.__call__, getattr(function, "__name__", kind.__name__))
-
-
-def _is_method(function: Any) -> bool:
-    """Tell whether a function stands in the body of a class, and takes a ``self``."""
-    around = getattr(function, "__qualname__", "").rpartition(".")[0]
-    if not isinstance(function, types.FunctionType) or not around or around.endswith("<locals>"):
-        return False
-    first = next(iter(inspect.signature(function).parameters.values()), None)
-    return (
-        first is not None
-        and first.kind in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD)
-        and (first.name == "self" or first.annotation is first.empty)
-    )
-
-
-@attrs.frozen
-class _Taken:
-    """What a function takes."""
-
-    signature: inspect.Signature
-    fields: Sequence[Field]
-    contexts: Sequence[str]
-    others: bool
-
-
-def _taken(subject: _Subject, hints: Hints, doc: Docstring, whose: str, *, given: bool) -> _Taken:
-    """Read a signature; ``given`` where the model is told something else than the hints say."""
-    try:
-        parameters = list(inspect.signature(subject.function).parameters.values())
-    except ValueError as error:
-        raise ConfigError(f"{whose}: it has no signature to read: wrap it in a def.") from error
-    if subject.binds != "nothing":
-        del parameters[:1]
-    annotations = hints.of(subject.source, whose)
-    kept, fields, contexts, others = [], [], [], False
-    for parameter in parameters:
-        place = f"{whose}, parameter {parameter.name}"
-        if parameter.kind is parameter.VAR_KEYWORD and given:
-            others = True
-            continue
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            instead = "list" if parameter.kind is parameter.VAR_POSITIONAL else "dict[str, ...]"
-            raise ConfigError(
-                f"{place}: * and ** have no names that a model could be told: take a {instead}."
-            )
-        kept.append(parameter)
-        hint = annotations.get(parameter.name, Any if given else parameter.empty)
-        if parameter.name in subject.fixed:
-            continue
-        if _is_context(hint):
-            contexts.append(parameter.name)
-            continue
-        if hint is parameter.empty:
-            raise ConfigError(f"{place}: it has no type: annotate it, as in {parameter.name}: str.")
-        if not _PARAMETER_NAME.fullmatch(parameter.name):
-            raise ConfigError(
-                f"{place}: the service takes only ASCII letters, digits and _ in a name, 64 at "
-                f"most: rename it."
-            )
-        missing = parameter.default is parameter.empty
-        fields.append(
-            Field(
-                name=parameter.name,
-                argument=parameter.name,
-                hint=hint,
-                default=attrs.NOTHING if missing else parameter.default,
-                required=missing,
-                description=doc.parameters.get(parameter.name, ""),
-            )
-        )
-    return _Taken(inspect.Signature(kept), fields, contexts, others)
-
-
-def _is_context(hint: Any) -> bool:
-    members = alternatives(underlying(hint)) or [hint]
-    return any(underlying(member) is ToolContext for member in members)
-
-
 # --- Making the tool --------------------------------------------------------------------------
 
 
@@ -325,7 +209,7 @@ def make_tool(
     function: Any, names: Mapping[str, object], told: _Told, options: _Options
 ) -> FunctionTool[Any, Any]:
     """Make a tool of whatever was decorated."""
-    subject = _subject(function)
+    subject = subject_of(function)
     name = told.declaration.name if told.declaration is not None else told.name or subject.name
     whose = f"@tool {subject.name}"
     told.check(whose)
@@ -342,13 +226,13 @@ def make_tool(
     hints = Hints(visible)
     doc = read_docstring(inspect.getdoc(subject.source))
     given = told.schema is not None or told.declaration is not None
-    taken = _taken(subject, hints, doc, whose, given=given)
+    taken = parameters_of(subject, hints, doc, whose, given=given)
     arguments = Arguments(taken.fields, hints, whose, others=taken.others)
     try:
         kind = kind_of(subject.function)
     except ConfigError as error:
         raise ConfigError(f"{whose}: {error}") from None
-    runner = Runner(
+    handler = FunctionHandler(
         whose=whose,
         function=subject.function,
         signature=taken.signature,
@@ -369,7 +253,7 @@ def make_tool(
         _check_given(declaration, taken, whose)
     made: dict[str, Any] = {
         "declaration": declaration,
-        "handler": runner,
+        "handler": handler,
         "streams": kind == "stream",
         "function": subject.function,
         "json_schema": arguments.schema,
@@ -404,7 +288,7 @@ def _declaration(
     return wire.FunctionDeclaration(name=name, description=description, parameters=parameters)
 
 
-def _check_given(declaration: wire.FunctionDeclaration, taken: _Taken, whose: str) -> None:
+def _check_given(declaration: wire.FunctionDeclaration, taken: Taken, whose: str) -> None:
     """See that what the model is told to give is what the function takes."""
     schema: Any = declaration.parameters_json_schema
     if isinstance(declaration.parameters, wire.Schema):

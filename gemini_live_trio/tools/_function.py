@@ -32,7 +32,15 @@ if TYPE_CHECKING:
 
     from .._session import LiveSession
 
-__all__ = ["Binding", "BoundTool", "FunctionTool", "Kind", "Runner", "kind_of"]
+__all__ = [
+    "Binding",
+    "BoundTool",
+    "FunctionHandler",
+    "FunctionTool",
+    "Kind",
+    "kind_of",
+    "require_bound",
+]
 
 _P = ParamSpec("_P")
 _Q = ParamSpec("_Q")
@@ -48,7 +56,7 @@ Binding: TypeAlias = Literal["nothing", "instance", "class"]
 
 
 @attrs.frozen(eq=False)
-class Runner:
+class FunctionHandler:
     """Calls a function with what the model gave: the ``handler`` of a tool."""
 
     whose: str
@@ -74,7 +82,11 @@ class Runner:
                 return self._await(args, context)
             case "plain":
                 return self._run_in_thread(args, context)
-        raise ConfigError(
+        raise self.unbound()
+
+    def unbound(self) -> ConfigError:
+        """What is wrong with a method that was taken from its class."""
+        return ConfigError(
             f"{self.whose} is a method: take the tool from an instance, so that it has a self."
         )
 
@@ -103,11 +115,7 @@ class Runner:
         call = self._bind(args, _FromThread(context))
         # A thread can't be stopped. Abandoned, it keeps its place in the limiter until it ends, so
         # that functions that hang take up so many threads and no more.
-        result = await trio.to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
-        if inspect.iscoroutine(result):
-            result.close()
-            raise TypeError(f"{self.whose} gave a coroutine: declare it with async def.")
-        return result
+        return await trio.to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
 
 
 @attrs.frozen(eq=False)
@@ -187,8 +195,8 @@ class FunctionTool(BoundTool[_P, _R_co]):
 
 def _bound(method: FunctionTool[Any, Any], bound_to: object) -> BoundTool[Any, Any]:
     function = types.MethodType(method.function, bound_to)
-    runner = method.handler
-    assert isinstance(runner, Runner)
+    handler = method.handler
+    assert isinstance(handler, FunctionHandler)
     options = {
         field.name: getattr(method, field.name)
         for field in attrs.fields(Tool)
@@ -196,10 +204,20 @@ def _bound(method: FunctionTool[Any, Any], bound_to: object) -> BoundTool[Any, A
     }
     return BoundTool(
         **options,
-        handler=attrs.evolve(runner, function=function, kind=kind_of(function)),
+        handler=attrs.evolve(handler, function=function, kind=kind_of(function)),
         function=function,
         json_schema=method.json_schema,
     )
+
+
+def require_bound(tool: Tool) -> None:
+    """See that a tool is no method without its object.
+
+    Raises:
+      ConfigError: it is one.
+    """
+    if isinstance(tool.handler, FunctionHandler) and tool.handler.kind == "unbound":
+        raise tool.handler.unbound()
 
 
 def kind_of(function: Callable[..., Any]) -> Kind:

@@ -9,33 +9,24 @@ from __future__ import annotations
 import collections
 import collections.abc
 import dataclasses
-import datetime
-import decimal
 import enum
+import inspect
 import math
-import pathlib
 import types
 import typing
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import attrs
-import pybase64
 
 from .. import wire
-from ..codec._scalars import Malformed, read_bytes
 from ..errors import ConfigError
 from ._docstring import read_docstring
 
 __all__ = [
-    "READ_FAILURES",
-    "SCALARS",
     "Choice",
     "Field",
     "Hints",
-    "JsonSchema",
-    "Scalar",
     "Unsayable",
     "aliased",
     "alternatives",
@@ -50,8 +41,6 @@ __all__ = [
     "underlying",
 ]
 
-JsonSchema: TypeAlias = dict[str, Any]
-
 
 class Unsayable(Exception):
     """A hint says something that a schema can't, with what to do instead."""
@@ -60,109 +49,6 @@ class Unsayable(Exception):
         super().__init__(f"{what}: {advice}")
         self.what = what
         self.advice = advice
-
-
-# --- Scalars ---------------------------------------------------------------------------------
-
-
-@attrs.frozen
-class Scalar:
-    """A type whose values are single JSON values."""
-
-    schema: Mapping[str, Any]
-    read: Callable[[Any], object]
-    """Raises anything for a JSON value that it can't be."""
-    write: Callable[[Any], wire.JsonValue] | None = None
-    """How JSON spells it, where that isn't the value itself."""
-
-
-def _exactly(kind: type) -> Callable[[Any], object]:
-    def read(value: Any) -> object:
-        if type(value) is not kind:
-            raise TypeError(value)
-        return value
-
-    return read
-
-
-def _read_integer(value: Any) -> int:
-    # JSON has one kind of number, and 3.0 is one way to write 3. A bool is another kind.
-    if type(value) is float and value.is_integer():
-        return int(value)
-    if type(value) is not int:
-        raise TypeError(value)
-    return value
-
-
-def _read_float(value: Any) -> float:
-    if type(value) is not float and type(value) is not int:
-        raise TypeError(value)
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(value)
-    return number
-
-
-def _read_decimal(value: Any) -> decimal.Decimal:
-    if type(value) is float:
-        value = repr(value)
-    elif type(value) is not str and type(value) is not int:
-        raise TypeError(value)
-    number = decimal.Decimal(value)
-    if not number.is_finite():
-        raise ValueError(value)
-    return number
-
-
-def _read_base64(value: Any) -> bytes:
-    return read_bytes(value, bytes)
-
-
-def _from_text(make: Callable[[str], object]) -> Callable[[Any], object]:
-    def read(value: Any) -> object:
-        if type(value) is not str:
-            raise TypeError(value)
-        return make(value)
-
-    return read
-
-
-def _text(format_: str | None = None) -> JsonSchema:
-    return {"type": "string"} if format_ is None else {"type": "string", "format": format_}
-
-
-SCALARS: Final[Mapping[Any, Scalar]] = {
-    str: Scalar(_text(), _exactly(str)),
-    int: Scalar({"type": "integer"}, _read_integer),
-    float: Scalar({"type": "number"}, _read_float),
-    bool: Scalar({"type": "boolean"}, _exactly(bool)),
-    None: Scalar({"type": "null"}, _exactly(types.NoneType)),  # as in list[None]
-    types.NoneType: Scalar({"type": "null"}, _exactly(types.NoneType)),
-    datetime.datetime: Scalar(
-        _text("date-time"),
-        _from_text(datetime.datetime.fromisoformat),
-        datetime.datetime.isoformat,
-    ),
-    datetime.date: Scalar(
-        _text("date"), _from_text(datetime.date.fromisoformat), datetime.date.isoformat
-    ),
-    datetime.time: Scalar(
-        _text("time"), _from_text(datetime.time.fromisoformat), datetime.time.isoformat
-    ),
-    uuid.UUID: Scalar(_text("uuid"), _from_text(uuid.UUID), str),
-    pathlib.Path: Scalar(_text("path"), _from_text(pathlib.Path), str),
-    pathlib.PurePath: Scalar(_text("path"), _from_text(pathlib.PurePath), str),
-    # As text, since a JSON number becomes a float on its way. A number is taken too.
-    decimal.Decimal: Scalar(_text("decimal"), _read_decimal, str),
-    bytes: Scalar(
-        {"type": "string", "contentEncoding": "base64"},
-        _read_base64,
-        pybase64.b64encode_as_string,
-    ),
-}
-
-READ_FAILURES: Final = (TypeError, ValueError, ArithmeticError, Malformed)
-"""What reading a scalar raises."""
 
 
 # --- Choices ---------------------------------------------------------------------------------
@@ -379,14 +265,34 @@ class Hints:
         """Let go of the names, which may hold whole frames; classes already read stay known."""
         self._names = {}
 
-    def of(self, thing: Any, whose: str) -> Mapping[str, Any]:
-        """Evaluate the annotations of a function or class.
+    def of_function(self, function: Any, whose: str) -> Mapping[str, Any]:
+        """Evaluate the annotations of a function's parameters.
 
         Raises:
           ConfigError: one can't be evaluated.
         """
+        # What it returns is nobody's concern here, and may be known to type checkers only.
+        given: Mapping[str, Any] = getattr(function, "__annotations__", {})
+        wanted = {name: hint for name, hint in given.items() if name != "return"}
+        known = getattr(inspect.unwrap(function), "__globals__", {})
+        return self._evaluate(
+            types.SimpleNamespace(__annotations__=wanted), known, self._names, whose
+        )
+
+    def _of_class(self, kind: type) -> Mapping[str, Any]:
+        nested = {
+            name: thing
+            for base in reversed(kind.__mro__)
+            for name, thing in vars(base).items()
+            if isinstance(thing, type)
+        }
+        return self._evaluate(kind, None, nested | self._names, kind.__qualname__)
+
+    def _evaluate(
+        self, thing: Any, known: dict[str, Any] | None, local: dict[str, Any], whose: str
+    ) -> Mapping[str, Any]:
         try:
-            return typing.get_type_hints(thing, localns=self._names, include_extras=True)
+            return typing.get_type_hints(thing, known, local, include_extras=True)
         except NameError as error:
             raise ConfigError(
                 f"An annotation of {whose} names {error.name}, which can't be found where it is "
@@ -403,10 +309,12 @@ class Hints:
         return found
 
     def _read_fields(self, kind: type) -> Iterable[Field]:
-        hints = self.of(kind, kind.__qualname__)
+        hints = dict(self._of_class(kind))
         told = read_docstring(kind.__doc__).parameters
         if attrs.has(kind):
             for field in attrs.fields(kind):
+                if field.type is not None:
+                    hints.setdefault(field.name, field.type)  # as in attrs.field(type=int)
                 if field.init:
                     yield Field(
                         name=field.alias,

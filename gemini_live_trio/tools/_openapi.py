@@ -15,7 +15,7 @@ same. Only what contains itself can't be said at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -96,28 +96,31 @@ class _Translation:
         unknown = sorted(name for name in foreign if not name.startswith("x-"))
         if unknown:
             raise Unsayable(f"the schema's keyword {unknown[0]} can't be said", _ADVICE)
+        if schema.get("nullable"):
+            rest = {name: value for name, value in schema.items() if name != "nullable"}
+            return attrs.evolve(self.of(rest), nullable=True)
         for keyword in ("anyOf", "oneOf"):
             if keyword in schema:
-                return self._of_alternatives(schema, keyword)
+                return self._of_alternatives(_alternatives(schema, keyword), schema)
         if "const" in schema:
-            rest = {name: value for name, value in schema.items() if name != "const"}
-            return self.of(rest | {"enum": [schema["const"]]})
+            return self._of_choices([schema["const"]], schema)
         if "enum" in schema:
-            return self._of_choices(schema)
+            return self._of_choices(schema["enum"], schema)
         kinds = schema.get("type")
         if isinstance(kinds, list):
-            members = [_only(schema, kind) for kind in kinds]
-            return self._of_alternatives(_about(schema) | {"anyOf": members}, "anyOf")
-        return self._of_kind(schema)
+            return self._of_alternatives([_only(schema, kind) for kind in kinds], schema)
+        return self._of_kind(kinds or _implied_kind(schema), schema)
 
     def _of_reference(self, schema: Mapping[str, Any]) -> wire.Schema:
-        place = schema["$ref"]
-        name = str(place).rpartition("/")[2]
-        if name not in self._definitions:
-            raise Unsayable(f"the schema refers to {place}, which isn't there", "define it.")
-        if name in self._open:
+        place = str(schema["$ref"])
+        name = place.rpartition("/")[2]
+        if name not in self._definitions and place != "#":
             raise Unsayable(
-                f"{name} contains itself",
+                f"the schema refers to {place}, which isn't among its $defs", "define it there."
+            )
+        if name in self._open or place == "#":
+            raise Unsayable(
+                f"{'the schema' if place == '#' else name} contains itself",
                 "give @tool dialect='json_schema' (models up to 2.5 don't read that), or bound "
                 "the depth with a class for each level.",
             )
@@ -128,65 +131,63 @@ class _Translation:
         finally:
             self._open.pop()
 
-    def _of_alternatives(self, schema: Mapping[str, Any], keyword: str) -> wire.Schema:
-        members = [member for member in schema[keyword] if member != {"type": "null"}]
-        nullable = True if len(members) < len(schema[keyword]) else None
-        if len(members) == 1:
-            rest = {name: value for name, value in schema.items() if name != keyword}
-            only = self.of({**members[0], **rest})
-            return attrs.evolve(only, nullable=nullable or only.nullable)
-        return wire.Schema(
-            any_of=[self.of(member) for member in members],
-            nullable=nullable,
-            description=schema.get("description"),
-            title=schema.get("title"),
-            default=schema.get("default"),
-        )
+    def _of_alternatives(
+        self, members: Sequence[Mapping[str, Any]], schema: Mapping[str, Any]
+    ) -> wire.Schema:
+        """Say that any of the members will do, with what the schema says about them all."""
+        about = {name: schema[name] for name in _ABOUT if name in schema}
+        others = [member for member in members if member != _NULL] or [_NULL]
+        if len(others) == 1:
+            one = self.of({**others[0], **about})
+        else:
+            one = wire.Schema(any_of=[self.of(member) for member in others], **about)
+        return attrs.evolve(one, nullable=True) if len(others) < len(members) else one
 
-    def _of_choices(self, schema: Mapping[str, Any]) -> wire.Schema:
+    def _of_choices(self, values: Sequence[Any], schema: Mapping[str, Any]) -> wire.Schema:
         by_kind: dict[str, list[Any]] = {}
-        for value in schema["enum"]:
+        for value in values:
             by_kind.setdefault(_kind_of(value), []).append(value)
         if len(by_kind) > 1:
-            members: list[Mapping[str, Any]] = [
-                {"type": kind} if kind == "null" else {"type": kind, "enum": values}
-                for kind, values in by_kind.items()
+            members = [
+                _NULL if kind == "null" else {"type": kind, "enum": same}
+                for kind, same in by_kind.items()
             ]
-            return self._of_alternatives(_about(schema) | {"anyOf": members}, "anyOf")
-        ((kind, values),) = by_kind.items()
+            return self._of_alternatives(members, schema)
+        ((kind, _),) = by_kind.items()
         # Only text has enum here, and the service refuses an empty one.
         if kind == "string" and "" not in values:
             return wire.Schema(type=wire.Type.STRING, enum=values, **_same(schema))
         words = f"{'only ' if len(values) == 1 else ''}{in_words({'enum': values})}"
         return wire.Schema(type=_KINDS[kind], **_same(schema, words))
 
-    def _of_kind(self, schema: Mapping[str, Any]) -> wire.Schema:
-        kind = schema.get("type") or ("object" if "properties" in schema else None)
-        nullable = True if schema.get("nullable") else None
-        if kind == "array":
-            return attrs.evolve(self._of_array(schema), nullable=nullable)
-        if kind == "object":
-            return attrs.evolve(self._of_object(schema), nullable=nullable)
+    def _of_kind(self, kind: object, schema: Mapping[str, Any]) -> wire.Schema:
         if kind is None:
-            return attrs.evolve(_ANYTHING, nullable=True, **_same(schema, "any JSON value"))
-        if kind not in _KINDS:
+            return attrs.evolve(_ANYTHING, **_same(schema, "any JSON value"))
+        if not isinstance(kind, str) or kind not in _KINDS:
             raise Unsayable(f"the schema has a type {kind!r}", "use one of JSON's types.")
-        words = []
+        if kind == "array":
+            return self._of_array(schema)
+        if kind == "object":
+            return self._of_object(schema)
         if kind == "integer":
             schema = _with_ends(schema)
-        if "exclusiveMinimum" in schema or "exclusiveMaximum" in schema or "multipleOf" in schema:
-            words.append(in_words(schema))
         format_ = schema.get("format")
-        if kind == "string" and (format_ not in (None, "date-time") or "contentEncoding" in schema):
-            words.append(in_words(schema))
-            format_ = None
+        if kind == "string":
+            told = format_ not in (None, "date-time") or "contentEncoding" in schema
+        else:
+            told = not schema.keys().isdisjoint(_OPEN_BOUNDS)
+        words = [in_words(schema)] if told else []
         return wire.Schema(
-            type=_KINDS[kind], format=format_, nullable=nullable, **_same(schema, *words)
+            type=_KINDS[kind],
+            format="date-time" if kind == "string" and not told and format_ else None,
+            **_same(schema, *words),
         )
 
     def _of_array(self, schema: Mapping[str, Any]) -> wire.Schema:
         words = []
         places = schema.get("prefixItems")
+        if isinstance(schema.get("items"), list):  # how older drafts write the same
+            places = schema["items"]
         if places:
             words.append(f"in this order: {', '.join(map(in_words, places))}")
             distinct = [place for n, place in enumerate(places) if place not in places[:n]]
@@ -218,6 +219,9 @@ class _Translation:
 _ADVICE: Final = (
     "leave it out, or give @tool dialect='json_schema' (models up to 2.5 don't read that)."
 )
+_NULL: Final[Mapping[str, Any]] = {"type": "null"}
+_ABOUT: Final = ("description", "title", "default")
+_OPEN_BOUNDS: Final = frozenset({"exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 _ANYTHING: Final = wire.Schema(
     # A schema without a type is refused.
     any_of=[
@@ -246,8 +250,12 @@ def _at_length(schema: Mapping[str, Any]) -> str:
     return in_words(schema)
 
 
-def _about(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: schema[name] for name in ("description", "title", "default") if name in schema}
+def _alternatives(schema: Mapping[str, Any], keyword: str) -> Sequence[Mapping[str, Any]]:
+    kind = {"type": schema["type"]} if "type" in schema else {}
+    beside = schema.keys() - {keyword, "type", *_ABOUT} - _LEFT_OUT
+    if beside and not all(name.startswith("x-") for name in beside):
+        raise Unsayable(f"the schema says {min(beside)} beside {keyword}", _ADVICE)
+    return [{**kind, **member} for member in schema[keyword]]
 
 
 def _merged(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -271,6 +279,14 @@ _OF_KIND: Final = {
         {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
     ),
 }
+
+
+def _implied_kind(schema: Mapping[str, Any]) -> str | None:
+    """The type that a schema doesn't name, but speaks of."""
+    kinds = [kind for kind, names in _OF_KIND.items() if not names.isdisjoint(schema)]
+    if len(kinds) > 1:
+        raise Unsayable(f"the schema speaks of {' and '.join(kinds)} without a type", _ADVICE)
+    return kinds[0] if kinds else None
 
 
 def _only(schema: Mapping[str, Any], kind: str) -> dict[str, Any]:

@@ -39,7 +39,8 @@ import orjson
 
 from .. import wire
 from ..errors import ConfigError, ToolError
-from ._hints import SCALARS, Unsayable, choices, is_object
+from ._hints import Unsayable, choices, is_object
+from ._scalars import SCALARS
 
 __all__ = ["LIMIT_BYTES", "Answer", "ToolMedia", "Unwritable", "answer", "failure", "to_json"]
 
@@ -115,7 +116,8 @@ class Unwritable(Exception):
             f"[{step}]" if isinstance(step, int) else f".{step:.40}"
             for step in self.steps[: -_MOST_STEPS - 1 : -1]
         )
-        return f"The tool's result can't be sent: {path.lstrip('.') or 'it'} {self.what}."
+        place = f"{path.lstrip('.')}{'…' if len(self.steps) > _MOST_STEPS else ''}" or "it"
+        return f"The tool's result can't be sent: {place} {self.what}."
 
 
 class _TooLong(Unwritable):
@@ -145,7 +147,7 @@ def answer(result: object, *, limit_bytes: int = LIMIT_BYTES) -> Answer:
     except Exception as error:  # noqa: BLE001 - the result's own code was run, such as a mapping's
         return failure(error)
     failed = "error" in response and "output" not in response
-    return Answer(response=response, parts=writer.parts, failed=failed)
+    return Answer(response=response, parts=tuple(writer.parts), failed=failed)
 
 
 def failure(error: BaseException) -> Answer:
@@ -231,12 +233,13 @@ class _Writer:
             raise Unwritable("holds bytes; a tool gives media as ToolMedia, and text as text")
         if isinstance(value, tuple) and (as_dict := getattr(value, "_asdict", None)) is not None:
             value = as_dict()
-        if isinstance(value, Mapping):
-            return self._within(value, self._write_mapping)
-        if isinstance(value, Set):
-            value = _in_order(value)
-        if isinstance(value, (Sequence, ValuesView)):
-            return self._within(value, self._write_items)
+        if isinstance(value, (Mapping, Set, Sequence, ValuesView)):
+            if len(value) > self._left:
+                raise _TooLong(self._limit)
+            if isinstance(value, Mapping):
+                return self._within(value, self._write_mapping)
+            items = _in_order(value) if isinstance(value, Set) else value
+            return self._within(items, self._write_items)
         plain = _converter().unstructure(value)
         if plain is value:
             raise Unwritable(f"holds an object of type {type(value).__name__}")
@@ -291,7 +294,7 @@ class _Writer:
     def _write_integer(self, value: int) -> int:
         self._spend(1)
         if not -(2**63) <= value < 2**64:
-            raise Unwritable(f"holds an integer of {value.bit_length()} bits; 64 are the most")
+            raise Unwritable("holds an integer beyond 64 bits; a tool may give it as text")
         return int(value)
 
     def _attach(self, media: ToolMedia | wire.Blob | wire.FunctionResponseBlob) -> str:

@@ -19,10 +19,8 @@ from ..errors import ConfigError
 from ._bounds import bounds_of
 from ._docstring import read_docstring
 from ._hints import (
-    SCALARS,
     Field,
     Hints,
-    JsonSchema,
     Unsayable,
     aliased,
     alternatives,
@@ -36,6 +34,7 @@ from ._hints import (
     table_part,
     underlying,
 )
+from ._scalars import SCALARS, JsonSchema
 
 __all__ = ["Schemas", "takes_null"]
 
@@ -288,6 +287,6 @@ def _advice(hint: Any) -> str:
     if isinstance(hint, type) and issubclass(hint, (str, int, float)):
         return f"use typing.NewType({hint.__name__!r}, ...) instead of a subclass, or the base."
     return (
-        "use JSON's own kinds, an enum, a dataclass, an attrs class or a TypedDict, or give the "
-        "whole schema with schema=."
+        "use JSON's own kinds, an enum, a dataclass, an attrs class or a TypedDict, or annotate it "
+        "Any and give the schema with schema=."
     )

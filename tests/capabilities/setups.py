@@ -107,7 +107,7 @@ def _condition(rule: Rule) -> dict[str, Any]:
         return {}
     field, values = rule.when
     value = min(values)
-    return _path(field, {} if value == "{}" else value)
+    return _path(field, {} if value.startswith("{") else value)
 
 
 def _kind(path: str) -> Any:
@@ -140,7 +140,7 @@ def _some(path: str) -> Any:
         return {}
     kind = _kind(path)
     if _is_enum(kind):
-        return next(iter(kind))
+        return next(one for one in kind if "UNSPECIFIED" not in one)
     if isinstance(kind, type) and attrs.has(kind):
         return {}
     return {bool: True, str: "es", int: 1, float: 1.0, bytes: b"x"}.get(kind, {})

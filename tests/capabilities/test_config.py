@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import threading
 import warnings
 from typing import Any
 
@@ -32,6 +34,10 @@ from gemini_live_trio.simulator import open_simulator
 
 MODEL = "gemini-3.8-live"
 EXTENDED = "gemini-3.8-live-extended-thinking"
+
+
+ENDLESS: dict[str, Any] = {}
+ENDLESS["again"] = ENDLESS
 
 
 def sent(config: SessionConfig) -> dict[str, Any]:
@@ -73,9 +79,18 @@ def test_a_slip_in_an_option_is_answered_with_what_was_meant(slip: str, meant: s
         ({"safety_settings": [1]}, "with no int in it"),
         ({"check": "lenient"}, '"strict", "warn" or "off"'),
         ({"capabilities": {}}, "capabilities takes a CapabilityTable"),
-        ({"labels": "a"}, "mapping"),
-        ({"extra_setup": []}, "mapping"),
+        ({"labels": "a"}, "labels takes a mapping"),
+        ({"labels": {0: "a"}}, "labels takes text as a key"),
+        ({"extra_setup": []}, "extra_setup takes a mapping"),
+        ({"extra_setup": {"a": [{1: 2}]}}, "extra_setup takes text as a key"),
+        ({"extra_setup": ENDLESS}, "extra_setup is nested too deeply"),
         ({"response_modalities": []}, "exactly one modality, not 0"),
+        ({"response_modalities": [5]}, "takes one modality"),
+        ({"response_modalities": 5}, "takes one modality"),
+        ({"input_audio_transcription": {}}, "True, False or a wire.AudioTranscriptionConfig"),
+        ({"output_audio_transcription": None}, "True, False or a wire.AudioTranscriptionConfig"),
+        ({"context_window_compression": {}}, "a wire.ContextWindowCompressionConfig, not a dict"),
+        ({"session_resumption": "a-handle"}, "a wire.SessionResumptionConfig, not a str[.]$"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(options: dict[str, Any], said: str) -> None:
@@ -125,6 +140,7 @@ def test_nothing_of_the_callers_is_kept_or_changed() -> None:
     extra["generationConfig"]["news"].append(2)
     assert sent(config) == before
     assert extra == {"generationConfig": {"news": [1, 2]}}
+    assert copy.deepcopy(config) == config
     with pytest.raises(TypeError):
         config.extra_setup["x"] = 1  # type: ignore[index]
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
@@ -169,12 +185,41 @@ def test_what_is_younger_than_the_release_is_laid_over_the_setup(key: str) -> No
     assert config.setup().generation_config.extra == {"sparkle": {"depth": 3}}  # type: ignore[union-attr]
 
 
+def test_a_name_that_comes_in_both_cases_is_laid_over_twice() -> None:
+    extra: dict[str, Any] = {
+        "generationConfig": {"temperature": 1, "topK": 3},
+        "generation_config": {"top_k": 4},
+        "historyConfig": {"one": 1},
+        "history_config": {"two": 2},
+    }
+    setup = sent(SessionConfig(model=MODEL, extra_setup=extra))
+    assert setup["generationConfig"] == {
+        "responseModalities": ["AUDIO"],
+        "temperature": 1,
+        "topK": 4,
+    }
+    assert setup["historyConfig"] == {"one": 1, "two": 2}
+
+
+def test_an_overlay_of_another_configuration_can_be_used_within() -> None:
+    one = SessionConfig(model=MODEL, extra_setup={"deep": ({"x": 1},)})
+    two = SessionConfig(model=MODEL, extra_setup={"news": one.extra_setup})
+    assert sent(two)["news"] == {"deep": [{"x": 1}]}
+
+
+def test_an_overlay_shows_its_names_only() -> None:
+    config = SessionConfig(model=MODEL, extra_setup={"sessionResumption": {"handle": "hush"}})
+    assert "extra_setup=<sessionResumption>" in repr(config)
+    assert "hush" not in repr(config)
+
+
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
         ({"generationConfig": 5}, "generationConfig"),
         ({"sesionResumption": {}}, "did you mean session_resumption"),
         ({"x": object()}, "extra_setup"),
+        ({"x": threading.Lock()}, "extra_setup"),
         ({"x": float("nan")}, "extra_setup"),
     ],
 )
@@ -204,10 +249,27 @@ async def test_a_credential_is_not_asked_for_when_the_setup_is_refused() -> None
     async def key(reason: DialReason) -> ApiKey:
         pytest.fail("it was asked")
 
-    config = SessionConfig(model=EXTENDED, auth=key)
-    with pytest.raises(ConfigError, match="needs a thinking_level"):
+    config = SessionConfig(model=MODEL, auth=key, response_modalities=["TEXT"])
+    with pytest.raises(ConfigError, match="answers in AUDIO"):
         async with open_session(config, connector=Nobody()):
             pytest.fail("there is no session")
+
+
+@pytest.mark.parametrize("asked_for", [False, True])
+async def test_what_a_token_may_bring_is_not_missed(
+    asked_for: bool, autojump_clock: MockClock
+) -> None:
+    fixed = SessionConfig(model=EXTENDED, thinking=wire.ThinkingConfig(thinking_level="LOW"))
+    async with open_simulator(port=None) as simulator:
+        token = EphemeralToken(simulator.mint_token(setup=fixed.setup()))
+
+        async def source(reason: DialReason) -> EphemeralToken:
+            return token
+
+        config = SessionConfig(model=EXTENDED, auth=source if asked_for else token)
+        with pytest.warns(CapabilityWarning, match="needs a thinking_level, unless the token"):
+            async with open_session(config, connector=simulator.connector) as session:
+                assert session.connection == 1
 
 
 async def test_a_check_that_warns_dials_all_the_same(autojump_clock: MockClock) -> None:
@@ -252,6 +314,33 @@ async def test_a_new_setup_is_checked_before_the_session_moves(autojump_clock: M
             await session.reconnect(setup=wrong)
         assert session.connection == 1
         assert len(simulator.setups) == 1
+
+
+async def test_a_new_setup_is_judged_by_where_the_session_is(autojump_clock: MockClock) -> None:
+    config = SessionConfig(model=MODEL, endpoint=VertexAi("p", "europe-west4"))
+    async with (
+        open_simulator(port=None) as simulator,
+        open_session(config, connector=simulator.connector) as session,
+    ):
+        # Its endpoint and model count for nothing, so it needn't name the session's.
+        legal = SessionConfig(model=EXTENDED, explicit_vad_signal=True)
+        await session.reconnect(setup=legal)
+        assert simulator.setups[-1].explicit_vad_signal
+        connection = session.connection
+        illegal = SessionConfig(
+            model=MODEL,
+            tools=[wire.Tool(file_search=wire.FileSearch(file_search_store_names=["s"]))],
+        )
+        with pytest.raises(ConfigError, match="file_search is for the Gemini API"):
+            await session.reconnect(setup=illegal)
+        with pytest.raises(ConfigError, match="not a dict"):
+            await session.reconnect(setup={})  # type: ignore[arg-type]
+        assert session.connection == connection
+
+
+def test_the_model_that_is_sent_counts() -> None:
+    config = SessionConfig(model=MODEL, extra_setup={"model": f"models/{EXTENDED}"})
+    assert f"models/{EXTENDED}, known as 3.8-extended" in str(explain(config))
 
 
 # --- The explanation --------------------------------------------------------------------------
@@ -303,6 +392,7 @@ def test_an_explanation_holds_no_secret() -> None:
         auth=BearerToken("hush-hush"),
         session_resumption=wire.SessionResumptionConfig(handle="hush-hush"),
         tools=[wire.Tool(mcp_servers=[mcp])],
+        extra_setup={"gateway": {"pass": "hush-hush"}},
     )
     for text in (str(explain(config)), repr(explain(config)), repr(config)):
         assert "hush-hush" not in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import attrs
 import pytest
@@ -193,6 +194,35 @@ def test_the_longest_name_that_fits_counts() -> None:
     assert capability_of("models/gemini-9").name == "unknown"
 
 
+@pytest.mark.parametrize(
+    "version", ["-preview", "-preview-12-2025", "-latest", "-exp", "-001", "-rc1", "@20260915"]
+)
+def test_a_version_may_follow_a_name(version: str) -> None:
+    assert capability_of(f"gemini-3.8-live{version}").name == "3.8"
+    assert capability_of(f"models/gemini-2.0-flash-live{version}").name == "2.5-text"
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        (
+            "gemini-3.8-live-translate-preview",
+            {"translation": wire.TranslationConfig(target_language_code="es")},
+        ),
+        ("gemini-3.8-live-transcribe", {"response_modalities": ["TEXT"]}),
+        ("gemini-3.8-lively", {"response_modalities": ["TEXT"]}),
+        ("gemini-live-2.5-flash", {"response_modalities": ["TEXT"]}),
+        ("gemini-live-2.5-flash-preview-native-audio-09-2025", {}),
+    ],
+)
+def test_a_sibling_of_a_known_model_is_unknown_and_passes(
+    model: str, options: dict[str, object]
+) -> None:
+    (finding,) = about(model, VertexAi("p", "l"), **options)
+    assert finding.rule == "model-unknown"
+    assert not finding.blocks
+
+
 def about(model: str, endpoint: Endpoint | None = None, **options: object) -> list[Finding]:
     config = SessionConfig(model=model, endpoint=endpoint or GeminiApi(), **options)  # type: ignore[arg-type]
     return list(config.findings())
@@ -229,6 +259,73 @@ def test_a_gateway_of_unknown_kind_is_judged_by_what_holds_everywhere() -> None:
     ]
 
 
+def test_what_only_one_backend_refuses_passes_a_gateway_of_unknown_kind() -> None:
+    gateway = CustomEndpoint("wss://gateway.example/live")
+    for options in (
+        {"response_modalities": ["VIDEO"], "avatar": wire.AvatarConfig(avatar_name="Kai")},
+        {"enable_affective_dialog": True},
+    ):
+        assert about("gemini-3.8-live", **options)
+        assert not about("gemini-3.8-live", gateway, **options)
+    assert not about("gemini-3.1-flash-live-preview", gateway)
+    assert [one.rule for one in about("gemini-17", gateway)] == ["model-unknown"]
+
+
+DOUBTFUL = {
+    "3.8-extended on Vertex AI": (
+        *("gemini-3.8-live-extended-thinking", VertexAi("p", "l")),
+        {"thinking": wire.ThinkingConfig(thinking_level="LOW")},
+        "model-elsewhere",
+    ),
+    "a translator without a target": (
+        *("gemini-3.5-live-translate-preview", GeminiApi(), {}),
+        "translation-target",
+    ),
+    "affective dialog off": (
+        *("gemini-3.8-live", GeminiApi(), {"enable_affective_dialog": False}),
+        "affective-dialog-off",
+    ),
+    "compression that never begins": (
+        *("gemini-3.8-live", GeminiApi()),
+        {"context_window_compression": wire.ContextWindowCompressionConfig(trigger_tokens=100_000)},
+        "compression-without-mechanism",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "endpoint", "options", "rule"), DOUBTFUL.values(), ids=DOUBTFUL.keys()
+)
+def test_what_may_well_work_is_told_and_stops_nobody(
+    model: str, endpoint: Endpoint, options: dict[str, object], rule: str
+) -> None:
+    (finding,) = about(model, endpoint, **options)
+    assert finding.rule == rule
+    assert not finding.blocks
+
+
+@pytest.mark.parametrize("key", ["thinkingConfig", "speech_config", "responseModalities"])
+def test_what_belongs_into_generation_config_is_found_outside_of_it(key: str) -> None:
+    (finding,) = about("gemini-3.8-live", extra_setup={key: {}})
+    assert "belongs into generation_config" in str(finding)
+    assert finding.blocks
+
+
+def test_a_choice_that_is_unspecified_is_none() -> None:
+    unspecified = wire.ThinkingConfig(thinking_level="THINKING_LEVEL_UNSPECIFIED")
+    assert not about(
+        "gemini-3.8-live", thinking=unspecified, response_modalities=["MODALITY_UNSPECIFIED"]
+    )
+    (finding,) = about("gemini-3.8-live-extended-thinking", thinking=unspecified)
+    assert finding.rule == "3.8-extended-thinking-level"
+
+
+def test_the_same_is_found_once() -> None:
+    settings = [wire.SafetySetting(method="SEVERITY"), wire.SafetySetting(method="PROBABILITY")]
+    (finding,) = about("gemini-3.8-live", safety_settings=settings)
+    assert finding.rule == "gemini-method"
+
+
 def test_a_rule_for_some_api_versions_looks_at_the_version() -> None:
     model = "gemini-2.5-flash-native-audio-latest"
     assert [one.rule for one in about(model, enable_affective_dialog=True)] == [
@@ -240,6 +337,15 @@ def test_a_rule_for_some_api_versions_looks_at_the_version() -> None:
 # --- Tables of one's own ----------------------------------------------------------------------
 
 MINE = Source("tried it", "2026-11-20", "sure")
+ANY_RULE = Rule(
+    name="mine",
+    field="generation_config.top_k",
+    demand="absent",
+    effect="refused",
+    why="No",
+    fix="leave it out",
+    source=MINE,
+)
 
 
 def test_entries_can_be_added_and_replaced() -> None:
@@ -266,6 +372,47 @@ def test_entries_can_be_added_and_replaced() -> None:
         table.without("mine-sed")
 
 
+@pytest.mark.parametrize(
+    ("field", "values", "passing", "refused"),
+    [
+        ("top_k", {"40"}, {"top_k": 40}, {"top_k": 41}),
+        ("temperature", {"0.5"}, {"temperature": 0.5}, {"temperature": 1.0}),
+        (
+            "sparkle",
+            {"{}"},
+            {"extra_setup": {"generationConfig": {"sparkle": {}}}},
+            {"extra_setup": {"generationConfig": {"sparkle": {"deep": 1}}}},
+        ),
+    ],
+)
+def test_a_rule_may_name_numbers_and_what_is_empty(
+    field: str, values: set[str], passing: dict[str, object], refused: dict[str, object]
+) -> None:
+    rule = attrs.evolve(
+        ANY_RULE,
+        field=f"generation_config.{field}",
+        demand="one of",
+        values=frozenset(values),
+    )
+    table = TABLE.extended(rule)
+    assert not about("gemini-3.8-live", capabilities=table, **passing)
+    assert [one.rule for one in about("gemini-3.8-live", capabilities=table, **refused)] == ["mine"]
+
+
+def test_an_entry_of_ones_own_goes_before_the_tables() -> None:
+    known = TABLE.capability_of("gemini-3.8-live")
+    mine = attrs.evolve(known, name="mine")
+    anything = attrs.evolve(known, name="ours", models=("acme-",))
+    rest = attrs.evolve(known, name="unknown", models=("",))
+    table = TABLE.extended(mine, anything, rest)
+    assert table.capability_of("gemini-3.8-live", "gemini") == mine
+    assert table.capability_of("acme-fast-talker") == anything
+    assert table.capability_of("gemini-17") == rest
+    assert TABLE.extended(attrs.evolve(known, seed="content")).capability_of(
+        "gemini-3.8-live", "gemini"
+    ) == attrs.evolve(known, seed="content")
+
+
 def test_a_table_refuses_what_it_cannot_hold() -> None:
     with pytest.raises(ConfigError, match=r"two models of the name '3\.8'"):
         CapabilityTable(models=[*TABLE.models, TABLE.models[0]], rules=())
@@ -273,6 +420,31 @@ def test_a_table_refuses_what_it_cannot_hold() -> None:
         TABLE.extended("gemini-4")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="needs values just for"):
         attrs.evolve(TABLE.rules[0], demand="absent")
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        ({"demand": "required"}, "demand is one of absent, present"),
+        ({"effect": "refuse"}, "effect is one of refused, ignored, unclear, not 'refuse'"),
+        ({"families": "3.8"}, "families takes several texts"),
+        ({"demand": "one of", "values": "LOW"}, "values takes several texts"),
+        ({"why": "{model} takes no {level}"}, "may hold {model} and {value}"),
+        ({"why": "a {"}, "may hold {model} and {value}"),
+    ],
+)
+def test_a_slip_in_a_rule_is_told_when_it_is_made(slip: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        attrs.evolve(ANY_RULE, **slip)
+
+
+def test_a_slip_in_an_entry_is_told_when_it_is_made() -> None:
+    with pytest.raises(ConfigError, match="models takes several texts, not just 'my-live'"):
+        attrs.evolve(TABLE.capability_of("gemini-3.8-live"), models="my-live")
+    with pytest.raises(ConfigError, match="confidence is one of sure, likely, assumed"):
+        Source("tried it", "2026-11-20", "certain")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"no such family \(did you mean 3\.8\?\)"):
+        TABLE.extended(attrs.evolve(ANY_RULE, families=("3.9",)))
 
 
 def test_what_is_only_assumed_stops_nobody() -> None:

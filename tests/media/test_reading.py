@@ -5,13 +5,14 @@ import os
 import shutil
 import struct
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gemini_live_trio.errors import ConfigError, MediaError, MissingDependency
-from gemini_live_trio.media import open_sound
+from gemini_live_trio.media import RawPcm, open_sound
 
 np = pytest.importorskip("numpy", reason="needs the extra audio")
 soundfile = pytest.importorskip("soundfile", reason="needs the extra audio")
@@ -24,7 +25,7 @@ def tone(rate_hz: int, seconds: float = 1.0, hz: float = 440.0, level: float = 0
     return level * np.sin(2 * np.pi * hz * np.arange(round(rate_hz * seconds)) / rate_hz)
 
 
-async def read(path: Path, **options: int) -> Any:
+async def read(path: Path, **options: Any) -> Any:
     """Return the samples and the warnings."""
     async with open_sound(path, **options) as sound:
         blocks = [block async for block in sound]
@@ -62,6 +63,7 @@ KINDS = {
     "aiff": (44_100, 1, {"format": "AIFF"}),
     "flac": (44_100, 2, {"format": "FLAC"}),
     "ogg": (48_000, 1, {"format": "OGG", "subtype": "VORBIS"}),
+    "opus": (48_000, 1, {"format": "OGG", "subtype": "OPUS"}),
     "mp3": (44_100, 1, {"format": "MP3"}),
 }
 
@@ -108,11 +110,20 @@ async def test_too_loud_and_not_a_number_stay_within_the_scale(tmp_path: Path) -
     signal[100:200] = np.nan
     signal[200:300] = np.inf
     soundfile.write(tmp_path / "wild.wav", signal, 16_000, subtype="FLOAT")
-    samples, _ = await read(tmp_path / "wild.wav")
+    samples, warnings = await read(tmp_path / "wild.wav")
+    assert warnings == ["wild.wav has 100 samples that are not numbers; they are silent."]
     assert len(samples) == 16_000
     assert max(samples) == 32767 / 32768
     assert min(samples) == -1
     assert not samples[100:200].any()
+
+
+async def test_one_bad_channel_does_not_silence_the_other(tmp_path: Path) -> None:
+    frames = np.stack([tone(16_000), np.full(16_000, np.nan)], axis=1)
+    soundfile.write(tmp_path / "half.wav", frames, 16_000, subtype="FLOAT")
+    samples, warnings = await read(tmp_path / "half.wav")
+    assert level(samples) == pytest.approx(0.25, rel=0.01)
+    assert warnings == ["half.wav has 16,000 samples that are not numbers; they are silent."]
 
 
 async def test_the_committed_recording_is_read() -> None:
@@ -122,11 +133,141 @@ async def test_the_committed_recording_is_read() -> None:
     assert level(samples) > 0.05
 
 
-async def test_a_long_recording_is_not_read_at_once(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "long.wav", np.zeros(16_000 * 60, "<i2"), 16_000)
-    async with open_sound(tmp_path / "long.wav") as sound:
-        await anext(sound)
-        assert sound._file.tell() <= 16_000
+async def test_it_says_how_far_it_is(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "two.wav", tone(48_000, 2.0), 48_000)
+    async with open_sound(tmp_path / "two.wav", block_ms=500) as sound:
+        assert (sound.seconds, sound.position_seconds, sound.fraction) == (2.0, 0.0, 0.0)
+        places = [(sound.position_seconds, sound.fraction) async for _ in sound]
+        assert places == [(0.5, 0.25), (1.0, 0.5), (1.5, 0.75), (2.0, 1.0)]
+
+
+async def test_of_2_gib_only_a_moment_is_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "long.raw"
+    with path.open("wb") as file:
+        file.truncate(2 << 30)  # a hole, which takes no room on the disk
+    tracemalloc.start()
+    try:
+        async with open_sound(path, raw=RawPcm(rate_hz=48_000, channels=2)) as sound:
+            assert sound.seconds == pytest.approx((2 << 30) / 4 / 48_000)
+            for _ in range(500):
+                assert len(await anext(sound)) == 640
+            assert sound.position_seconds == 10.0
+            assert 0 < sound.fraction < 0.001
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
+async def test_memory_stays_as_it_is_to_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "minutes.wav"
+    soundfile.write(path, np.zeros((48_000 * 60, 2), "<i2"), 48_000)
+    tracemalloc.start()
+    try:
+        async with open_sound(path) as sound:
+            seconds = sum([len(block) / 32_000 async for block in sound])
+        assert seconds == pytest.approx(60)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20 < path.stat().st_size
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_thousand_channels_take_no_more_memory(tmp_path: Path) -> None:
+    path = tmp_path / "choir.wav"
+    soundfile.write(path, np.tile(tone(16_000)[:, None], (1, 1_024)), 16_000)
+    tracemalloc.start()
+    try:
+        samples, _ = await read(path)
+        assert level(samples) == pytest.approx(0.5, rel=0.01)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20 < path.stat().st_size
+    finally:
+        tracemalloc.stop()
+
+
+ENCODINGS: dict[str, tuple[str, str]] = {
+    "s8": ("PCM_S8", "FILE"),
+    "u8": ("PCM_U8", "FILE"),
+    "s16le": ("PCM_16", "LITTLE"),
+    "s16be": ("PCM_16", "BIG"),
+    "s24le": ("PCM_24", "LITTLE"),
+    "s24be": ("PCM_24", "BIG"),
+    "s32le": ("PCM_32", "LITTLE"),
+    "s32be": ("PCM_32", "BIG"),
+    "f32le": ("FLOAT", "LITTLE"),
+    "f32be": ("FLOAT", "BIG"),
+    "f64le": ("DOUBLE", "LITTLE"),
+    "f64be": ("DOUBLE", "BIG"),
+    "ulaw": ("ULAW", "FILE"),
+    "alaw": ("ALAW", "FILE"),
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+async def test_bare_samples_are_read_as_they_are_said_to_be(tmp_path: Path, encoding: Any) -> None:
+    path = tmp_path / "bare.mp3"  # a lie
+    frames = np.stack([tone(24_000)] * 2, axis=1)
+    subtype, endian = ENCODINGS[encoding]
+    soundfile.write(path, frames, 24_000, format="RAW", subtype=subtype, endian=endian)
+    samples, warnings = await read(path, raw=RawPcm(24_000, channels=2, encoding=encoding))
+    assert warnings == []
+    assert len(samples) == 16_000
+    assert pitch(samples) == pytest.approx(440, abs=1.5)
+    assert level(samples) == pytest.approx(0.5, rel=0.02)
+
+
+async def test_bare_samples_at_the_right_rate_stay_as_they_are(tmp_path: Path) -> None:
+    said = os.urandom(32_000)
+    (tmp_path / "bare.raw").write_bytes(said)
+    async with open_sound(tmp_path / "bare.raw", raw=RawPcm()) as sound:
+        assert (sound.seconds, sound.warnings) == (1.0, [])
+        assert b"".join([block async for block in sound]) == said
+
+
+async def test_a_header_is_sound_to_whom_says_that_there_is_none(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "tone.wav", tone(16_000), 16_000)
+    samples, _ = await read(tmp_path / "tone.wav", raw=RawPcm())
+    assert len(samples) == 16_000 + 22
+
+
+@pytest.mark.parametrize(("size", "left"), [(32_001, 1), (32_003, 3)])
+async def test_a_part_of_a_sample_at_the_end_is_left_out_with_a_word(
+    tmp_path: Path, size: int, left: int
+) -> None:
+    (tmp_path / "odd.raw").write_bytes(bytes(size))
+    samples, warnings = await read(tmp_path / "odd.raw", raw=RawPcm(channels=2))
+    assert len(samples) == 8_000
+    assert warnings == [
+        f"odd.raw ends in the middle of a sample; its last {left} bytes are left out."
+    ]
+
+
+async def test_less_than_one_sample_is_no_sound(tmp_path: Path) -> None:
+    (tmp_path / "one.raw").write_bytes(b"a")
+    with pytest.raises(MediaError, match="holds no sound"):
+        async with open_sound(tmp_path / "one.raw", raw=RawPcm()):
+            pass
+
+
+async def test_the_wrong_encoding_is_noise_and_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "noise.raw").write_bytes(os.urandom(200_000))
+    for encoding in ENCODINGS:
+        raw = RawPcm(44_100, channels=3, encoding=encoding)  # type: ignore[arg-type]
+        samples, warnings = await read(tmp_path / "noise.raw", raw=raw)
+        assert np.abs(samples).max() <= 1
+        assert all("middle of a sample" in said or "not numbers" in said for said in warnings)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rate_hz": 0}, "rate_hz must be 1,000 to 768,000"),
+        ({"rate_hz": 10**9}, "rate_hz must be"),
+        ({"channels": 0}, "channels must be 1 to 1,024, not 0"),
+        ({"encoding": "s16"}, "encoding must be one of s8, u8, s16le, .*; not 's16'"),
+    ],
+)
+def test_absurd_bare_samples_are_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        RawPcm(**options)
 
 
 async def test_a_truncated_wav_gives_what_is_there(tmp_path: Path) -> None:

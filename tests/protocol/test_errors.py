@@ -16,6 +16,7 @@ CASES: dict[str, dict[str, object]] = {
     "SessionBroken": {"code": 1011, "cause": "quota", "attempts": 3},
     "ConnectionLost": {"code": None},
     "ReconnectExhausted": {"attempts": 9},
+    "McpError": {"server": "The MCP server x"},
 }
 
 

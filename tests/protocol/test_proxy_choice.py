@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gemini_live_trio import Proxy, Target, TcpConnector
-from gemini_live_trio._dial._proxy import proxy_for
+from gemini_live_trio._dial._proxy import proxy_for, way_to
 from gemini_live_trio.errors import ConfigError, MissingDependency
 
 LIVE = Target("live.example", 443, True, "/")
@@ -135,3 +135,25 @@ async def test_socks_without_its_extra_says_what_to_install(
     monkeypatch.setitem(sys.modules, "python_socks", None)  # as if it weren't there
     with pytest.raises(MissingDependency, match=r'pip install "gemini-live-trio\[proxy\]"'):
         await TcpConnector(proxy="socks5://127.0.0.1:1").connect(LIVE)
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the system has its own settings")
+@pytest.mark.parametrize(
+    ("environment", "target", "why"),
+    [
+        ({}, LIVE, "none is set"),
+        ({"HTTPS_PROXY": "a:1"}, LIVE, "HTTPS_PROXY"),
+        ({"HTTPS_PROXY": "a:1", "https_proxy": "b:2"}, LIVE, "https_proxy"),
+        ({"ALL_PROXY": "a:1", "https_proxy": ""}, LIVE, "ALL_PROXY"),
+        ({"ALL_PROXY": "a:1", "NO_PROXY": ".example"}, LIVE, "NO_PROXY names the host"),
+        ({"ALL_PROXY": "a:1"}, Target("::1", 1, True, "/"), "it is this machine itself"),
+    ],
+)
+def test_it_is_known_why_it_is_that_proxy(
+    environment: dict[str, str], target: Target, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert way_to(True, target).why == why
+    assert way_to(None, target).why == "the connector takes none"
+    assert way_to(Proxy("http://given:1"), target).why == "given to the connector"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,16 @@ from books.feeding import COMPLETE, GENERATED, INTERRUPTED, SECOND, calls, count
 from support import Connect, puppet, tone, turn, until, words
 from trio.testing import MockClock
 
-from gemini_live_trio import ApiKey, SessionConfig, SessionObserver, open_session, wire
-from gemini_live_trio.errors import SetupRejected
+from gemini_live_trio import (
+    ApiKey,
+    DialReason,
+    Liveness,
+    SessionConfig,
+    SessionObserver,
+    open_session,
+    wire,
+)
+from gemini_live_trio.errors import CredentialsError, SetupRejected
 from gemini_live_trio.events import Event, ModelAudio, Reconnected, ToolCall, TurnComplete
 from gemini_live_trio.recording import (
     Ended,
@@ -113,6 +122,72 @@ async def test_an_observer_that_raises_harms_nobody(
         assert session.statistics().observer_errors > 2
     assert notes.told[-1] == "ended None"
     assert len([line for line in caplog.records if "Broken" in line.getMessage()]) == 1
+
+
+class Stages(SessionObserver):
+    """Writes down how far each connection comes, and how it feels."""
+
+    def __init__(self) -> None:
+        self.passed: list[tuple[int, str]] = []
+        self.pings: list[float] = []
+
+    def stage_passed(
+        self,
+        *,
+        connection: int,
+        stage: str,
+        address: str,
+        seconds: float,
+        facts: Mapping[str, str],
+        time: float,
+    ) -> None:
+        assert 0 <= seconds <= time
+        self.passed.append((connection, stage))
+
+    def dialling(
+        self, *, connection: int, model: str, path: str, resumes: bool, time: float
+    ) -> None:
+        self.passed.append((connection, "dialling"))
+
+    def connected(self, *, connection: int, resumed: bool, time: float) -> None:
+        self.passed.append((connection, "connected"))
+
+    def pinged(self, *, seconds: float, time: float) -> None:
+        self.pings.append(seconds)
+
+
+async def test_an_observer_is_told_of_stages_and_pings(
+    autojump_clock: MockClock, connect: Connect
+) -> None:
+    stages = Stages()
+    async with connect(observers=[stages], liveness=Liveness(ping_after=1)) as session:
+        await session.reconnect()  # dialled ahead
+        await trio.sleep(3)
+    # What the service says to the second, too early to resume on it, is another matter.
+    assert stages.passed[:7] == [
+        (1, "dialling"),
+        (1, "credentials"),
+        (1, "upgrade"),
+        (1, "connected"),
+        (2, "credentials"),
+        (2, "upgrade"),
+        (2, "dialling"),
+    ]
+    assert stages.pings
+    assert max(stages.pings) < 0.1
+
+
+async def test_a_stage_that_fails_is_not_passed(autojump_clock: MockClock) -> None:
+    async def auth(reason: DialReason) -> ApiKey:
+        raise OSError("no key")
+
+    stages = Stages()
+    with pytest.raises(CredentialsError):
+        async with open_session(
+            SessionConfig(model="gemini-3.8-live", auth=auth), observers=[stages]
+        ):
+            pytest.fail("there should be no session")
+    assert stages.passed == [(1, "dialling")]
 
 
 async def test_an_observer_for_the_length_of_a_block(

@@ -21,6 +21,8 @@ from gemini_live_trio import (
     TcpConnector,
     open_session,
 )
+from gemini_live_trio._dial import Step
+from gemini_live_trio._transport import open_connection
 from gemini_live_trio.errors import ConnectError, ReconnectExhausted, UpgradeRejected
 from gemini_live_trio.events import Reconnected, Reconnecting, ReconnectState, ResumptionUpdate
 from gemini_live_trio.simulator import Simulator, open_simulator
@@ -74,6 +76,32 @@ async def test_a_conversation_through_a_proxy(protocol: str, credentials: str, t
         ) as session,
     ):
         await talk(session)
+
+
+@pytest.mark.parametrize("protocol", ["http", "socks5"])
+async def test_what_a_proxy_did_is_told_apart_from_the_rest(protocol: str) -> None:
+    if protocol == "socks5":
+        pytest.importorskip("python_socks")
+    passed: list[tuple[str, str]] = []
+    async with (
+        service(tls=True) as (simulator, trust),
+        packaged_proxy(protocol) as (address, _),
+    ):
+        target = config_for(simulator).endpoint.target()
+        connector = TcpConnector(proxy=f"{protocol}://{address}", ssl_context=trust)
+
+        def note(step: Step) -> None:
+            passed.append((step.stage, step.address))
+
+        async with open_connection(connector, target, [], timeout=PATIENCE, passed=note):
+            pass
+    # TCP and tunnel; python-socks does both in one.
+    steps = 2 if protocol == "http" else 1
+    assert passed == [
+        *([("proxy", address)] * steps),
+        ("tls", str(target)),
+        ("upgrade", str(target)),
+    ]
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["ws", "wss"])

@@ -13,6 +13,7 @@ import trio
 import trio_websocket
 
 from gemini_live_trio import Target, TcpConnector
+from gemini_live_trio._dial import Step
 from gemini_live_trio._transport import open_connection
 from gemini_live_trio.errors import ConnectError
 
@@ -65,8 +66,37 @@ def trust(authority: trustme.CA) -> ssl.SSLContext:
 async def test_an_unknown_authority(authority: trustme.CA) -> None:
     async with greeter(authority.issue_cert("127.0.0.1")) as target:
         said = await refusal(target)
+    assert "certificate, signed by 'trustme v" in said
     assert "isn't trusted" in said
     assert "set SSL_CERT_FILE" in said
+
+
+async def test_the_name_of_an_unknown_authority_is_made_harmless() -> None:
+    authority = trustme.CA(organization_name="Evil\x1b[2J Corp" + "!" * 200)
+    async with greeter(authority.issue_cert("127.0.0.1")) as target:
+        said = await refusal(target)
+    assert "signed by 'Evil[2J Corp!!!" in said
+    assert "\x1b" not in said
+    assert len(said) < 500
+
+
+async def test_what_was_agreed_on_is_told(authority: trustme.CA, trust: ssl.SSLContext) -> None:
+    passed: list[Step] = []
+    connector = TcpConnector(ssl_context=trust)
+    async with (
+        greeter(authority.issue_cert("127.0.0.1")) as target,
+        open_connection(
+            connector, target, [], timeout=PATIENCE, passed=passed.append
+        ) as connection,
+    ):
+        await connection.receive()
+    tcp, tls, upgrade = passed
+    assert (tcp.stage, tcp.address, tcp.facts) == ("tcp", str(target), {"peer": str(target)})
+    assert (tls.stage, upgrade.stage) == ("tls", "upgrade")
+    assert tls.facts["version"].startswith("TLSv1")
+    assert tls.facts["issuer"].startswith("trustme")
+    expires = datetime.datetime.fromisoformat(tls.facts["expires"])
+    assert expires > datetime.datetime.now(datetime.UTC)
 
 
 async def test_a_certificate_signed_by_itself(authority: trustme.CA) -> None:

@@ -144,6 +144,10 @@ def exhaustive(event: Event) -> str:
             assert_type(speaker, events.Speaker)
         case events.BudgetWarning(spent=spent):
             assert_type(spent, int)
+        case events.InputGate() | events.ToolStarted() | events.ToolProgress():
+            pass
+        case events.ToolFinished() | events.ToolEnded():
+            pass
         case events.Reconnecting() | events.Lagged():
             assert_type(event.message, None)
         case events.Reconnected(state=state):

@@ -1,0 +1,33 @@
+"""Which sample rates and numbers of channels exist."""
+
+from __future__ import annotations
+
+from ..errors import ConfigError
+
+__all__ = ["RATES_HZ", "check_channels", "check_rate"]
+
+RATES_HZ = range(1_000, 768_001)
+"""What sound may have; others come from damaged headers and slips of the pen."""
+
+CHANNELS = range(1, 1_025)
+"""libsndfile's limit, which is above that of every device."""
+
+
+def check_rate(name: str, rate_hz: int) -> None:
+    """Refuse a rate that makes no sense.
+
+    Raises:
+      ConfigError: It isn't a whole number from 1,000 to 768,000.
+    """
+    if type(rate_hz) is not int or rate_hz not in RATES_HZ:
+        raise ConfigError(f"{name} must be 1,000 to 768,000 samples a second, not {rate_hz!r}.")
+
+
+def check_channels(channels: int) -> None:
+    """Refuse a number of channels that no device has.
+
+    Raises:
+      ConfigError: It isn't a whole number from 1 to 1,024.
+    """
+    if type(channels) is not int or channels not in CHANNELS:
+        raise ConfigError(f"channels must be 1 to 1,024, not {channels!r}.")

@@ -1,0 +1,291 @@
+"""Tools of MCP servers, for the model of a session.
+
+``open_mcp_tools`` starts a server, or connects to one, and gives its tools for the length of a
+block. It needs the extra ``mcp``.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TextIO, cast
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
+import trio
+
+from .. import wire
+from .._groups import is_urgent, lone
+from ..errors import ConfigError, McpError, ToolError
+from ._mcp_link import Link, call_tool, list_tools, require_sdk
+from ._mcp_words import declare
+from ._tool import Handler, OnResult, Tool, ToolContext
+
+if TYPE_CHECKING:
+    import mcp
+    import mcp.types
+
+__all__ = ["McpHttp", "McpStdio", "McpTools", "open_mcp_tools"]
+
+_SHOWN_WORDS: Final = 3
+
+
+def _names(pairs: Mapping[str, str]) -> str:
+    """Show names only: the values may be secrets."""
+    return f"<{', '.join(pairs) or 'none'}>"
+
+
+def _arguments(value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise ConfigError(f"args takes a list of texts, not one text: use [{value!r}].")
+    return tuple(value)
+
+
+def _a_command(_server: object, _field: object, value: Any) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError("McpStdio takes a command, without its arguments: they go to args.")
+
+
+def _an_address(_server: object, _field: object, value: Any) -> None:
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except (TypeError, ValueError, AttributeError):
+        known = False
+    if not known:
+        raise ConfigError("McpHttp takes an address that begins with http:// or https://.")
+
+
+@attrs.frozen
+class McpStdio:
+    """An MCP server that runs as a process of ours, and speaks over its stdin and stdout.
+
+    Of this program's environment it sees ``HOME``, ``LOGNAME``, ``PATH``, ``SHELL``, ``TERM`` and
+    ``USER`` (others on Windows), so no keys.
+
+    Raises:
+      ConfigError: there is no command.
+    """
+
+    kind: ClassVar[Literal["stdio"]] = "stdio"
+
+    command: str = attrs.field(validator=_a_command)
+    """A program, looked for on ``PATH``; without a shell."""
+
+    args: Sequence[str] = attrs.field(
+        kw_only=True, default=(), converter=_arguments, repr=lambda args: f"<{len(args)}>"
+    )
+    """Its arguments."""
+
+    env: Mapping[str, str] = attrs.field(kw_only=True, factory=dict, repr=_names, hash=False)
+    """Further environment variables. Not shown anywhere."""
+
+    cwd: str | os.PathLike[str] | None = attrs.field(kw_only=True, default=None)
+    """Its working directory; ours by default."""
+
+    stderr: TextIO | None = attrs.field(kw_only=True, default=None)
+    """A file for what it writes to stderr; by default that goes to the log ``gemini_live_trio.mcp``
+    (nowhere on Windows)."""
+
+    @property
+    def label(self) -> str:
+        """What it is called in texts."""
+        words = [self.command]
+        for word in self.args[: _SHOWN_WORDS - 1]:
+            if word.startswith("--") or "=" in word:
+                break  # what follows may be a secret
+            words.append(word)
+        return f"The MCP server {' '.join(words)}"
+
+    def secrets(self) -> Iterable[str]:
+        """What must not stand in any text."""
+        return self.env.values()
+
+
+@attrs.frozen
+class McpHttp:
+    """An MCP server at an address, spoken to over streamable HTTP.
+
+    Raises:
+      ConfigError: that is no address.
+    """
+
+    kind: ClassVar[Literal["http"]] = "http"
+
+    url: str = attrs.field(validator=_an_address, repr=lambda url: repr(_shown(url)))
+    """As in ``"https://example.com/mcp"``. Credentials belong into ``headers``: addresses are
+    logged by many."""
+
+    headers: Mapping[str, str] = attrs.field(kw_only=True, factory=dict, repr=_names, hash=False)
+    """Sent with every request, as in ``{"Authorization": "Bearer ..."}``. Not shown anywhere."""
+
+    @property
+    def label(self) -> str:
+        """What it is called in texts."""
+        return f"The MCP server at {_shown(self.url)}"
+
+    def secrets(self) -> Iterable[str]:
+        """What must not stand in any text."""
+        parts = urlsplit(self.url)
+        words = [word for value in self.headers.values() for word in (value, *value.split()[1:])]
+        words += [value for _, value in parse_qsl(parts.query)]
+        return [text for text in (*words, parts.password, parts.query) if text]
+
+
+def _shown(url: str) -> str:
+    """An address without what may be a secret in it."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+class McpTools(tuple[Tool, ...]):
+    """The tools of a server: a sequence, as in ``open_session(tools=[*tools, another])``.
+
+    It is what the server had when the block was entered. What it adds later isn't in it, since a
+    session's tools are declared once; what it takes away answers with the server's own words.
+    """
+
+    instructions: str
+    """The server's advice on using them, made for a system instruction; often empty."""
+
+    def __new__(cls, tools: Iterable[Tool] = (), *, instructions: str = "") -> McpTools:
+        """Make one by hand, for a test."""
+        made = super().__new__(cls, tools)
+        made.instructions = instructions
+        return made
+
+
+@asynccontextmanager
+async def open_mcp_tools(
+    server: McpStdio | McpHttp | mcp.ClientSession | mcp.Client,
+    *,
+    only: Collection[str] | None = None,
+    prefix: str = "",
+    blocking: bool | None = None,
+    on_result: OnResult | None = None,
+    timeout: float | None = None,  # noqa: ASYNC109 - of each call, kept by whoever calls
+    connect_timeout: float = 30.0,
+) -> AsyncIterator[McpTools]:
+    """Start an MCP server, or connect to one, and give its tools for the length of the block.
+
+    Names become what the service takes: other characters than letters, digits and ``_ . : -``
+    become ``_``, and what is longer than 64 characters is cut. A call that is cancelled tells the
+    server so; what the server reports meanwhile goes to the context's ``progress``. What the server
+    asks of its client (its model, its user, its folders) is refused.
+
+    A server that ends doesn't end the block: the call that notices fails, and the next one starts
+    the server again, or dials again. A ready session is used as it is.
+
+    Leaving the block ends what it began. A process is given 2 s to end by itself, 2 s more after
+    SIGTERM, and is killed then, with all that it started; over HTTP, the goodbye may take 2 s.
+
+    Args:
+      server: Where the tools are; or a session of the SDK's, entered and initialised, which is left
+        open.
+      only: Names of the tools that are wanted, as the server has them; all by default.
+      prefix: Put before each name, so that the tools of two servers don't collide.
+      blocking: As in ``Tool``, for all of them.
+      on_result: As in ``Tool``.
+      timeout: As in ``Tool``: seconds for a call.
+      connect_timeout: Seconds until the server has answered, and again until it has told its tools.
+
+    Raises:
+      ConfigError: ``server`` is something else, or ``only`` names a tool that isn't there.
+      MissingDependency: The extra ``mcp`` isn't installed.
+      McpError: The server can't be started or reached, doesn't answer, or doesn't speak MCP.
+
+    Cancellation: at any time. Connecting ends at once, a process as above. Calls in the block's own
+    ``finally`` still work.
+    """
+    sdk = require_sdk()
+    if not isinstance(server, McpStdio | McpHttp | sdk.ClientSession | sdk.Client):
+        raise ConfigError(
+            'open_mcp_tools takes McpStdio("command"), McpHttp("https://...") or a session of the '
+            f"MCP SDK, not a {type(server).__name__}."
+        )
+    if not connect_timeout > 0:
+        raise ConfigError(f"connect_timeout must be greater than 0, not {connect_timeout}.")
+    options: dict[str, Any] = {"blocking": blocking, "on_result": on_result, "timeout": timeout}
+
+    def made(listed: Sequence[Any], call: _Call, instructions: str) -> McpTools:
+        declarations = declare(listed, only=only, prefix=prefix)
+        tools = [
+            Tool(declaration=declaration, handler=_handler(call, name), **options)
+            for name, declaration in declarations.items()
+        ]
+        return McpTools(tools, instructions=instructions)
+
+    if not isinstance(server, McpStdio | McpHttp):
+        session = cast("mcp.ClientSession", getattr(server, "session", server))
+        listed = await _ask(session, connect_timeout)
+        yield made(listed, functools.partial(_call_given, server), session.instructions or "")
+        return
+
+    # A nursery wraps whatever leaves it in a group, so the block's exception goes round it.
+    leaving: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            link = Link(server, nursery, connect_timeout=connect_timeout)
+            try:
+                listed, instructions = await link.tools()
+                yield made(listed, link.call, instructions)
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                leaving = error
+            finally:
+                link.close()
+    except BaseException as error:  # noqa: BLE001 - raised again below, in its order of precedence
+        other = lone(error)
+        if leaving is None or is_urgent(other):
+            leaving = other
+    if leaving is not None:
+        try:
+            raise leaving
+        finally:
+            del leaving
+
+
+_Call = Callable[[str, Mapping[str, wire.JsonValue], ToolContext], Awaitable[object]]
+
+
+def _handler(call: _Call, name: str) -> Handler:
+    def handle(args: Mapping[str, wire.JsonValue], context: ToolContext) -> Awaitable[object]:
+        return call(name, args, context)
+
+    return handle
+
+
+async def _ask(session: mcp.ClientSession, seconds: float) -> Sequence[mcp.types.Tool]:
+    whose = "The MCP session's server"
+    try:
+        with trio.fail_after(seconds):
+            return await list_tools(session)
+    except trio.TooSlowError:
+        text = f"{whose} didn't tell its tools within {seconds:g} s."
+        raise McpError(text, server=whose) from None
+    except Exception as error:
+        raise McpError(f"{whose} didn't tell its tools: {error}", server=whose) from error
+
+
+async def _call_given(
+    client: mcp.Client | mcp.ClientSession,
+    name: str,
+    args: Mapping[str, wire.JsonValue],
+    context: ToolContext,
+) -> object:
+    try:
+        return await call_tool(client, name, args, context)
+    except ToolError:
+        raise
+    except Exception as error:
+        raise ToolError(f"The MCP server didn't answer as it should: {error}") from error

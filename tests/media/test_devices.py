@@ -1,0 +1,308 @@
+"""Devices of every kind: which is meant, what it refuses, and what comes of that."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import trio
+from media.portaudio import Card, FakeSounddevice
+
+from gemini_live_trio import errors
+from gemini_live_trio.media import (
+    Device,
+    MicrophoneBlock,
+    list_devices,
+    open_microphone,
+    open_speaker,
+)
+from gemini_live_trio.media._devices import choose
+from gemini_live_trio.media._lines import Line
+
+Plug = Callable[..., FakeSounddevice]
+
+
+@pytest.fixture
+def plug(monkeypatch: pytest.MonkeyPatch) -> Plug:
+    """Put cards into the machine."""
+
+    def plug(*cards: Card) -> FakeSounddevice:
+        fake = FakeSounddevice(*cards)
+        monkeypatch.setitem(sys.modules, "sounddevice", fake)
+        return fake
+
+    return plug
+
+
+def device(index: int, name: str, *, api: str = "ALSA", default: bool = False) -> Device:
+    return Device(index, name, api, 2, 0, 48_000, default_input=default)
+
+
+HEADSET, WEBCAM = device(0, "USB Headset: Audio"), device(1, "Webcam C920", default=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (None, WEBCAM),
+        (0, HEADSET),
+        ("USB Headset: Audio", HEADSET),
+        ("usb headset: audio", HEADSET),
+        ("headset", HEADSET),
+        ("c920", WEBCAM),
+    ],
+)
+def test_a_device_is_found_by_number_name_or_a_part_of_it(
+    wanted: str | int | None, found: Device
+) -> None:
+    assert choose([HEADSET, WEBCAM], "input", wanted) is found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("USB Haedset", "There is no microphone 'USB Haedset'; did you mean 'USB Headset: Audio'?"),
+        ("xyz", "there is 'USB Headset: Audio' or 'Webcam C920'."),
+        ("", "There is no microphone ''"),
+        (7, "There is no microphone 7"),
+        ("e", "'e' may be 'USB Headset: Audio' or 'Webcam C920'; say more of its name."),
+    ],
+)
+def test_a_device_that_can_not_be_told_is_an_error_that_helps(wanted: str, words: str) -> None:
+    with pytest.raises(errors.MediaError) as caught:
+        choose([HEADSET, WEBCAM], "input", wanted)
+    assert words in str(caught.value)
+
+
+def test_of_two_ways_to_a_device_the_defaults_is_taken() -> None:
+    by_mme, by_wasapi = device(0, "Mic", api="MME"), device(1, "Mic", api="Windows WASAPI")
+    default = device(2, "Other", api="Windows WASAPI", default=True)
+    assert choose([by_mme, by_wasapi, default], "input", "Mic") is by_wasapi
+    assert choose([by_mme, by_wasapi], "input", "Mic") is by_mme
+
+
+def test_a_device_without_channels_is_no_microphone() -> None:
+    monitor = Device(0, "HDMI", "ALSA", 0, 8, 48_000)
+    with pytest.raises(errors.MediaError, match="'HDMI' can't be used as a microphone"):
+        choose([monitor, HEADSET], "input", "HDMI")
+    with pytest.raises(
+        errors.MediaError, match="There is no microphone: the system lists no device"
+    ):
+        choose([monitor], "input", None)
+
+
+async def test_a_card_that_refuses_rate_and_mono_is_mixed_and_resampled(plug: Plug) -> None:
+    fake = plug(Card("Studio", inputs=4, rate_hz=44_100, rates_hz=(44_100,), channels=(4,)))
+    async with open_microphone() as microphone:
+        (stream,) = fake.streams
+        assert (stream.samplerate, stream.channels, stream.blocksize) == (44_100, 4, 882)
+        time = np.arange(44_100) / 44_100
+        tone = (np.sin(2 * np.pi * 440 * time) * 16_000).astype("<i2")
+        heard = b""
+        frames = tone.repeat(4).reshape(-1, 882 * 4)
+        for number, block in enumerate(frames):
+            stream.give(block.tobytes(), at=50 + number * 0.02)
+            if number:  # the first fills the resampler
+                event = await anext(microphone)
+                assert isinstance(event, MicrophoneBlock)
+                assert len(event.pcm) == 640
+                assert event.adc_time == pytest.approx(50 + (number - 1) * 0.02, abs=0.005)
+                heard += event.pcm
+    samples = np.frombuffer(heard, "<i2")
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    assert spectrum.argmax() * 16_000 / len(samples) == pytest.approx(440, abs=2)
+    assert np.abs(samples.astype(int)).max() == pytest.approx(16_000, rel=0.02)
+    assert fake.tried == [
+        (16_000, 1),
+        (16_000, 2),
+        (16_000, 4),
+        (44_100, 1),
+        (44_100, 2),
+        (44_100, 4),
+    ]
+
+
+async def test_a_speaker_that_wants_two_channels_gets_the_voice_on_both(plug: Plug) -> None:
+    fake = plug(Card("HDMI", outputs=2, rates_hz=(48_000,), channels=(2,)))
+    async with open_speaker(prebuffer_ms=0) as speaker:
+        (stream,) = fake.streams
+        await speaker.play(b"\x00\x10" * 4_800, generation=1)
+        both = np.frombuffer(b"".join(stream.take(at=n * 0.02) for n in range(8)), "<i2")
+    assert (both[::2] == both[1::2]).all()
+    assert both[2_000:4_000] == pytest.approx(0x1000, abs=50)
+
+
+async def test_a_card_that_another_program_has_is_told_as_that(plug: Plug) -> None:
+    fake = plug(Card("Studio", inputs=1, busy=True))
+    with pytest.raises(
+        errors.MediaError, match="microphone 'Studio': it is in use by another program"
+    ):
+        async with open_microphone():
+            pass
+    assert await list_devices(refresh=True)
+    assert not fake.streams
+
+
+async def test_a_card_that_refuses_all_says_what(plug: Plug) -> None:
+    plug(Card("Odd", outputs=1, rate_hz=8_000, rates_hz=(11_025,)))
+    with pytest.raises(errors.MediaError) as caught:
+        async with open_speaker():
+            pass
+    assert str(caught.value) == (
+        "Can't open the speaker 'Odd': it refuses 24000 samples a second; "
+        "it refuses 8000 samples a second."
+    )
+
+
+async def test_a_card_that_is_plugged_in_later_is_found(plug: Plug) -> None:
+    fake = plug(Card("Built-in", inputs=1))
+    assert len(await list_devices()) == 1
+    initialize = fake._initialize
+
+    def plugged_in() -> None:
+        initialize()
+        fake.cards.append(Card("Headset", inputs=1))
+
+    fake._initialize = plugged_in  # type: ignore[method-assign]
+    async with open_microphone("Headset") as microphone:
+        assert microphone.device == "Headset"
+    assert fake.refreshed == 1
+
+
+async def test_an_overflow_that_the_system_tells_is_counted(plug: Plug) -> None:
+    fake = plug(Card("Mic", inputs=1))
+    async with open_microphone() as microphone:
+        for overflow in (False, True, False):
+            fake.streams[0].give(bytes(640), overflow=overflow)
+            await anext(microphone)
+        now = microphone.statistics()
+    assert (now.captured, now.overflows, now.gaps) == (3, 1, 1)
+
+
+async def test_a_system_that_stamps_nothing_gets_stamps_by_latency(plug: Plug) -> None:
+    fake = plug(Card("Mic", inputs=1, outputs=1, stamps=False))
+    async with open_microphone() as microphone, open_speaker(prebuffer_ms=0) as speaker:
+        hears, speaks = fake.streams
+        hears.give(bytes(640), at=7.0)
+        event = await anext(microphone)
+        assert isinstance(event, MicrophoneBlock)
+        assert event.adc_time == pytest.approx(7.0)
+        with speaker.tap() as tap:
+            speaks.take(at=9.0)
+            assert tap.take()[0].dac_time == pytest.approx(9.0)
+
+
+async def test_blocks_of_another_length_than_was_asked_for_lose_nothing(plug: Plug) -> None:
+    fake = plug(Card("Mic", inputs=1))
+    ramp = np.arange(16_000, dtype="<i2").tobytes()
+    heard = b""
+    given = 0
+    async with open_microphone() as microphone:
+        while len(heard) < len(ramp):
+            while given < min(len(ramp), len(heard) + 640):
+                fake.streams[0].give(ramp[given : given + 500])
+                given += 500
+            event = await anext(microphone)
+            assert isinstance(event, MicrophoneBlock)
+            heard += event.pcm
+    assert heard == ramp
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rate_hz": 0},
+        {"rate_hz": 1},
+        {"rate_hz": -16_000},
+        {"rate_hz": 10**9},
+        {"block_ms": 0},
+        {"block_ms": 10_000},
+    ],
+)
+async def test_absurd_numbers_are_refused_before_anything_is_opened(
+    plug: Plug, options: dict[str, int]
+) -> None:
+    fake = plug(Card("Both", inputs=1, outputs=1))
+    for opened in (open_microphone, open_speaker):
+        with pytest.raises(errors.ConfigError):
+            async with opened(**options):  # type: ignore[operator]
+                pass
+    assert not fake.tried
+
+
+async def test_a_piece_of_sound_with_an_absurd_rate_is_refused(plug: Plug) -> None:
+    plug(Card("Out", outputs=1))
+    async with open_speaker() as speaker:
+        for rate_hz in (0, -1, 10**9):
+            with pytest.raises(errors.ConfigError):
+                await speaker.play(b"\0\0", rate_hz=rate_hz)
+
+
+async def test_half_a_sample_waits_for_its_other_half(plug: Plug) -> None:
+    fake = plug(Card("Out", outputs=1))
+    voice = np.arange(1, 1_001, dtype="<i2").tobytes()
+    async with open_speaker(prebuffer_ms=0) as speaker:
+        for start in range(0, len(voice), 333):
+            await speaker.play(voice[start : start + 333], generation=1)
+        played = b"".join(fake.streams[0].take(at=n * 0.02) for n in range(4))
+    assert played[: len(voice)] == voice
+
+
+async def test_a_stream_left_open_when_its_run_ended_stops_by_itself(plug: Plug) -> None:
+    fake = plug(Card("Mic", inputs=1))
+
+    async def careless() -> Line:
+        def wake() -> None: ...
+
+        line = Line(
+            "input",
+            None,
+            rate_hz=16_000,
+            block_ms=20,
+            latency="low",
+            work=lambda link: lambda *_: True,
+            wake=wake,
+        )
+        await line.open()
+        return line
+
+    line = await trio.to_thread.run_sync(trio.run, careless)
+    (stream,) = fake.streams
+    assert line.link is not None
+    ended: list[bool] = []
+    stream.finished = lambda: ended.append(True)
+    stream.give(bytes(640))
+    assert ended == [True]
+
+
+MISSING = """\
+import sys, trio
+{setup}
+from gemini_live_trio.media import list_devices
+try:
+    trio.run(list_devices)
+except ImportError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("setup", "words"),
+    [
+        ("sys.modules['sounddevice'] = None", 'pip install "gemini-live-trio[audio]"'),
+        ("import ctypes.util; ctypes.util.find_library = lambda name: None", "libportaudio2"),
+    ],
+)
+def test_what_is_not_installed_is_told_in_one_line(setup: str, words: str) -> None:
+    code = MISSING.format(setup=setup)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.startswith("MissingDependency ")
+    assert words in run.stdout
+    assert run.stdout.count("\n") == 1
+
+
+def test_importing_the_package_of_media_imports_no_library() -> None:
+    code = "import sys, gemini_live_trio.media, gemini_live_trio.voice; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "sounddevice", "soundfile", "livekit"} & set(run.stdout.split())

@@ -138,6 +138,11 @@ class OpenTelemetryObserver(SessionObserver):
         elif isinstance(event, events.ToolCallCancellation):
             for call_id in event.ids:
                 self._end_tool(call_id, "cancelled")
+        elif isinstance(event, events.ToolFinished):
+            self._note_tool(event)
+        elif isinstance(event, events.ToolEnded):
+            # An answer that was sent has ended the span already; this knows of what wasn't.
+            self._end_tool(event.call_id or "", event.outcome.value)
         elif isinstance(event, events.GoAway) and self._connection is not None:
             self._connection.add_event("goAway")
         elif isinstance(event, events.Usage):
@@ -211,6 +216,16 @@ class OpenTelemetryObserver(SessionObserver):
             self._turn.set_attribute("gemini_live.cut_off", True)
             self._turn.end()
             self._turn = None
+
+    def _note_tool(self, event: events.ToolFinished) -> None:
+        span = self._tools.get(event.call_id or "")
+        if span is not None:
+            span.add_event("finished")
+            if event.failed:
+                error = event.error
+                kind = "tool_error" if error is None else type(error).__qualname__
+                span.set_attribute("error.type", kind)
+                span.set_status(self._trace.StatusCode.ERROR)
 
     def _end_tool(self, call_id: str, outcome: str) -> None:
         span = self._tools.pop(call_id, None)

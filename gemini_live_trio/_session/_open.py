@@ -15,9 +15,9 @@ from .._transport import Connector, TcpConnector
 from ..config import Liveness, ReconnectPolicy, SessionConfig
 from ..errors import ConfigError
 from ..observers import SessionObserver
+from ..tools._crew import Crew
 from ..tools._declaring import declarations, declared_names, gather
 from ..tools._policy import ToolPolicy
-from ..tools._runner import ToolRunner
 from ..tools._tool import Tool
 from ..usage import Budget
 from ._asking import Asker
@@ -94,10 +94,10 @@ async def open_session(
     """
     if not isinstance(config, SessionConfig):
         raise ConfigError(f"open_session takes a SessionConfig, not a {type(config).__name__}.")
-    runner = None
+    crew = None
     if tools:
-        runner = _runner_for(config, tools, tool_policy or ToolPolicy())
-        config = _declaring(config, runner)
+        crew = _crew_for(config, tools, tool_policy or ToolPolicy())
+        config = _declaring(config, crew)
     vet(config, stacklevel=3)  # the caller, past contextlib
     asker = Asker(config)
     core = Core(
@@ -116,8 +116,8 @@ async def open_session(
     )
     core.watch_wire()
     session = LiveSession(core)
-    if runner is not None:
-        runner.attach(session)  # before the first connection, so that no call is missed
+    if crew is not None:
+        crew.attach(session)  # before the first connection, so that no call is missed
     # A nursery wraps whatever leaves it in a group, so the block's exception goes round it.
     leaving: BaseException | None = None
     entered = False
@@ -128,7 +128,7 @@ async def open_session(
                 await core.ready.wait()
                 if core.failure is None:
                     entered = True
-                    async with nullcontext() if runner is None else runner.running():
+                    async with nullcontext() if crew is None else crew.running():
                         yield session
                 # Here, because Ctrl-C may come out of it too, and must stop the services then.
                 await core.close()
@@ -151,15 +151,15 @@ async def open_session(
         raise core.failure
 
 
-def _runner_for(
+def _crew_for(
     config: SessionConfig, tools: Iterable[Tool | Callable[..., Any]], policy: ToolPolicy
-) -> ToolRunner:
+) -> Crew:
     capability = config.capabilities.capability_of(config.model, config.endpoint.backend)
     taken = declared_names(config.tools)
-    return ToolRunner(gather(tools, capability, taken=taken, check=config.check), policy)
+    return Crew(gather(tools, capability, taken=taken, check=config.check), policy)
 
 
-def _declaring(config: SessionConfig, runner: ToolRunner) -> SessionConfig:
+def _declaring(config: SessionConfig, crew: Crew) -> SessionConfig:
     capability = config.capabilities.capability_of(config.model, config.endpoint.backend)
-    declared = wire.Tool(function_declarations=declarations(runner.tools, capability))
+    declared = wire.Tool(function_declarations=declarations(crew.tools, capability))
     return attrs.evolve(config, tools=[*config.tools, declared])

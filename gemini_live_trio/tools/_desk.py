@@ -1,7 +1,7 @@
 """The place in a session where calls come in and answers go out; one for all its runners.
 
 The session tells it what happened, from its own tasks and without waiting, so that no call is ever
-missed, however slowly events are received. It keeps the ledger, hands calls to the runner whose
+missed, however slowly events are received. It keeps the ledger, hands calls to the crew whose
 tool is meant, refuses those that nobody serves, and tells what came of each.
 """
 
@@ -26,7 +26,7 @@ from ._results import Answer, failure
 
 if TYPE_CHECKING:
     from .._session._core import Core
-    from ._runner import ToolRunner
+    from ._crew import Crew
     from ._tool import Tool
 
 __all__ = ["Desk"]
@@ -51,11 +51,11 @@ class Desk:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.ledger: Ledger = Ledger(restores=core.conversation.capability.resume_restores)
-        self.runners: list[ToolRunner] = []
-        self._tools: dict[str, ToolRunner] = {}
+        self.crews: list[Crew] = []
+        self._tools: dict[str, Crew] = {}
         """Who serves which function."""
         self._left: set[str] = set()
-        """Functions whose runner is gone."""
+        """Functions whose crew is gone."""
         self.closing: bool = False
         self._connected_at = -math.inf
         self._moment = math.inf
@@ -63,30 +63,30 @@ class Desk:
 
     # --- Runners ---------------------------------------------------------------------------
 
-    def join(self, runner: ToolRunner) -> None:
-        """Have a runner serve its tools from now on."""
-        self.runners.append(runner)
-        for tool in runner.tools:
-            self._tools[tool.name] = runner
+    def join(self, crew: Crew) -> None:
+        """Have a crew serve its tools from now on."""
+        self.crews.append(crew)
+        for tool in crew.tools:
+            self._tools[tool.name] = crew
             self._left.discard(tool.name)
-        if runner.policy.same_call is not None:
+        if crew.policy.same_call is not None:
             self.ledger.most_results = MOST_RESULTS
 
-    def leave(self, runner: ToolRunner) -> None:
-        """A runner ends: its calls are refused, and told so."""
+    def leave(self, crew: Crew) -> None:
+        """A crew ends: its calls are refused, and told so."""
         self._core.gather_callers()
-        self._refuse_open([entry for entry in self.ledger.open if _owner(entry) is runner])
-        for tool in runner.tools:
-            if self._tools.get(tool.name) is runner:
+        self._refuse_open([entry for entry in self.ledger.open if _owner(entry) is crew])
+        for tool in crew.tools:
+            if self._tools.get(tool.name) is crew:
                 del self._tools[tool.name]
                 self._left.add(tool.name)
-        if runner in self.runners:
-            self.runners.remove(runner)
+        if crew in self.crews:
+            self.crews.remove(crew)
 
     @property
     def tools(self) -> Sequence[Tool]:
         """All that are served."""
-        return [tool for runner in self.runners for tool in runner.tools]
+        return [tool for crew in self.crews for tool in crew.tools]
 
     # --- What the session tells --------------------------------------------------------------
 
@@ -130,8 +130,8 @@ class Desk:
 
     def _called(self, call: wire.FunctionCall, now: float) -> None:
         name = call.name or ""
-        runner = self._tools.get(name)
-        if call.will_continue or (runner is None and self._is_somebody_elses(name)):
+        crew = self._tools.get(name)
+        if call.will_continue or (crew is None and self._is_somebody_elses(name)):
             return
         conversation = self._core.conversation
         before = self.ledger.pending(call.id)
@@ -151,12 +151,12 @@ class Desk:
             # It is gone, and so must its answer be.
             conversation.delivery.cancelled((before.call.id,), before.call.reason)
             self._tell_outcomes()
-        if self.closing or (runner is not None and runner.leaving):
+        if self.closing or (crew is not None and crew.leaving):
             self.refuse(entry, _SHUTTING_DOWN, "the session is ending")
-        elif runner is None:
+        elif crew is None:
             self._refuse_unknown(entry)
         else:
-            runner.take(entry, now)
+            crew.take(entry, now)
 
     def _is_somebody_elses(self, name: str) -> bool:
         """Whether the user answers it by hand."""
@@ -168,7 +168,7 @@ class Desk:
     def _refuse_unknown(self, entry: Entry) -> None:
         name = entry.call.name
         if name in self._left:
-            self.refuse(entry, f"{name} is no longer available.", "its runner is gone")
+            self.refuse(entry, f"{name} is no longer available.", "its crew is gone")
             return
         known = ", ".join(sorted(self._tools)) or "none"
         told = f"There is no function {name!r}." if name else "The call names no function."
@@ -289,8 +289,8 @@ class Desk:
 
     def _tool_of(self, entry: Entry) -> Tool | None:
         """The tool that a call is for."""
-        runner = self._tools.get(entry.call.name)
-        return None if runner is None else runner.tool(entry.call.name)
+        crew = self._tools.get(entry.call.name)
+        return None if crew is None else crew.tool(entry.call.name)
 
     def _answer_fared(self, entry: Entry, fate: Fate) -> None:
         self.ledger.fate(entry, fate, trio.current_time())
@@ -370,8 +370,8 @@ class Desk:
         moment = self.next_moment(now)
         if moment != self._moment:
             self._moment = moment
-            for runner in self.runners:
-                runner.wake()
+            for crew in self.crews:
+                crew.wake()
 
     # --- What came of it ---------------------------------------------------------------------
 

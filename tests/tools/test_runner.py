@@ -637,6 +637,50 @@ async def test_failures_are_short_for_the_model_and_whole_for_the_log(
     assert call.failed
 
 
+async def test_traces_tell_how_each_call_ended(autojump_clock: MockClock) -> None:
+    sdk = pytest.importorskip("opentelemetry.sdk.trace")
+    export = pytest.importorskip("opentelemetry.sdk.trace.export")
+    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    from gemini_live_trio.otel import OpenTelemetryObserver
+
+    exporter = memory.InMemorySpanExporter()
+    provider = sdk.TracerProvider()
+    provider.add_span_processor(export.SimpleSpanProcessor(exporter))
+    tools = [
+        gives(1),
+        gives(1, name="slow", after=50, timeout=2),
+        raises(ToolError("secret"), name="fails"),
+        gives({"error": "No."}, name="says_no"),
+        gives(1, name="unwanted", after=50),
+    ]
+    async with stage(*tools) as s:
+        with s.session.observe(OpenTelemetryObserver(provider.get_tracer("test"))):
+            for name in ("look", "slow", "fails", "says_no", "unwanted", "fly"):
+                await s.server.call(name, call_id=name)
+            await s.answered("look", "slow", "fails", "says_no", "fly")
+            await s.server.cancel_calls("unwanted")
+            await wait_all_tasks_blocked()
+            await s.session.aclose()
+    spans = {
+        span.attributes["gen_ai.tool.name"]: span
+        for span in exporter.get_finished_spans()
+        if span.name.startswith("execute_tool")
+    }
+    assert {name: span.attributes["gemini_live.tool.outcome"] for name, span in spans.items()} == {
+        "look": "answered",
+        "slow": "timed out",
+        "fails": "answered",
+        "says_no": "answered",
+        "unwanted": "cancelled",
+        "fly": "refused",
+    }
+    kinds = {name: span.attributes.get("error.type") for name, span in spans.items()}
+    assert kinds["fails"] == "ToolError"
+    assert kinds["says_no"] == "tool_error"
+    assert kinds["look"] is None
+    assert "secret" not in "".join(span.to_json() for span in spans.values())
+
+
 async def test_progress_after_the_end_is_nothing(autojump_clock: MockClock) -> None:
     kept: list[ToolContext] = []
 

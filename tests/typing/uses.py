@@ -32,7 +32,18 @@ from gemini_live_trio import (
     wire,
 )
 from gemini_live_trio.events import Event
-from gemini_live_trio.tools import Bounds, BoundTool, FunctionTool, Tool, ToolContext, tool
+from gemini_live_trio.tools import (
+    Bounds,
+    BoundTool,
+    Call,
+    FunctionTool,
+    Tool,
+    ToolContext,
+    ToolPolicy,
+    ToolRunner,
+    open_tool_runner,
+    tool,
+)
 
 
 def connectors() -> list[Connector]:
@@ -58,6 +69,22 @@ async def sessions(config: SessionConfig) -> None:
             assert_type(answer, ReceiveChannel[Event])
         assert_type(await session.send_text("Hello"), Receipt)
         assert_type(await session.reconnect(), events.ReconnectState)
+
+
+async def runners(config: SessionConfig) -> None:
+    async def look(at: str) -> str:
+        """Look somewhere."""
+        return at
+
+    policy = ToolPolicy(same_call=lambda earlier, new: earlier.args == new.args)
+    async with open_session(config, tools=[look, tool(look)], tool_policy=policy) as session:
+        assert_type(session.tool_calls, Sequence[Call])
+        assert_type(session.statistics().tools.answered, int)
+        async with open_tool_runner(session, [look]) as runner:
+            assert_type(runner, ToolRunner)
+            assert_type(runner.calls[0].outcome, events.ToolOutcome | None)
+            async for event in runner:
+                assert_type(event, Event)
 
 
 async def who_we_are() -> None:
@@ -99,6 +126,12 @@ def exhaustive(event: Event) -> str:
             assert_type(args, wire.Struct)
         case events.ToolCallCancellation(ids=ids):
             assert_type(ids, Sequence[str])
+        case events.ToolStarted() | events.ToolProgress() | events.ToolFinished():
+            assert_type(event.call_id, str | None)
+        case events.ToolEnded(outcome=outcome):
+            assert_type(outcome, events.ToolOutcome)
+        case events.InputGate(open=is_open):
+            assert_type(is_open, bool)
         case events.GoAway(time_left=left):
             assert_type(left, float | None)
         case events.ResumptionUpdate() | events.ServerError() | events.Unknown():

@@ -166,7 +166,9 @@ def test_a_user_who_speaks_keeps_us() -> None:
     assert made.leave_at() <= 2
 
 
-@pytest.mark.parametrize(("model", "waits"), [("gemini-3.8-live", False), ("gemini-3.1-x", True)])
+@pytest.mark.parametrize(
+    ("model", "waits"), [("gemini-3.8-live", False), ("gemini-3.1-flash-live-preview", True)]
+)
 def test_a_call_that_the_model_waits_for_keeps_us(model: str, waits: bool) -> None:
     made = conversation(model)
     made.received(calls("1"), 0)
@@ -262,7 +264,7 @@ def test_an_interruption_after_all_was_generated_is_real() -> None:
 
 
 def test_what_a_silence_is_about() -> None:
-    made = conversation("gemini-3.1-x")
+    made = conversation("gemini-3.1-flash-live-preview")
     assert made.waiting_for(5) is None
     send(made, text("Hello"), 10)
     assert made.waiting_for(15) == (StallState.MODEL, 5)
@@ -527,7 +529,7 @@ def test_a_write_that_failed_can_not_have_delivered_its_last_frame() -> None:
 
 
 def test_where_a_handle_restores_its_own_time_only_a_newer_handle_confirms() -> None:
-    made = conversation("gemini-2.5-x")
+    made = conversation("gemini-2.5-flash-native-audio-latest")
     made.received(update("first"), 0)
     item = send(made, text("one"), 1)
     made.received(says("An"), 2)

@@ -42,7 +42,7 @@ suppress_warnings = ["ref.python"]
 
 nitpick_ignore_regex = [
     # Shown where they are public, under ``events`` and ``media``; ``mcp`` is another project.
-    (r"py:class", r"ToolOutcome|gemini_live_trio\._tool_events\.\w+|mcp\.Client(Session)?"),
+    (r"py:class", r"Crew|ToolOutcome|gemini_live_trio\._tool_events\.\w+|mcp\.Client(Session)?"),
     (r"py:class", r"gemini_live_trio\.tools\._ledger\.(Entry|Run)"),
     # Other projects' names can't be looked up without a network.
     (

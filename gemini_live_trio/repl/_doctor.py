@@ -99,7 +99,9 @@ async def _examine(whom: Whom, simulate: bool, devices: bool, screen: _Screen | 
 
 def _config(whom: Whom) -> SessionConfig:
     """What a model can't do without is given, so that it is the model that is examined."""
-    config = SessionConfig(model=whom.model, auth=whom.auth, endpoint=whom.endpoint, check="strict")
+    config = SessionConfig(
+        model=whom.model, auth=whom.auth, endpoint=whom.endpoint, thinking=whom.thinking
+    )
     wanted = {finding.rule for finding in config.findings()}
     if "3.8-extended-thinking-level" in wanted:
         config = attrs.evolve(config, thinking=ThinkingConfig(thinking_level="LOW"))

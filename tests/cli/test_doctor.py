@@ -198,6 +198,37 @@ def test_credentials_on_vertex() -> None:
     assert (express.endpoint, express.auth) == (VertexAi(express=True), ApiKey("k1234567"))
 
 
+def test_an_ephemeral_token_is_nothing_for_vertex() -> None:
+    with pytest.raises(ConfigError, match="in express mode takes an ApiKey"):
+        parse([], {"LIVE_BACKEND": "vertex", "GEMINI_API_KEY": "auth_tokens/abc"})
+
+
+def test_without_google_auth_the_rest_is_looked_at_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "google.auth", None)  # as if it weren't there
+    for name, value in VERTEX.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("VERTEX_AI_ACCESS_TOKEN", raising=False)
+    assert main(["doctor", "--no-devices", "--url", "ws://127.0.0.1:1"]) == 1
+    out = capsys.readouterr().out
+    assert "credentials   FAILED           Google accounts need google-auth\n" in out
+    assert '-> pip install "gemini-live-trio[vertex]"\n' in out
+    assert "tcp           FAILED" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [(["--thinking", "low"], {}), ([], {"GEMINI_THINKING_LEVEL": "low"})],
+)
+def test_thinking_is_asked_for_as_in_a_conversation(
+    arguments: list[str], environment: dict[str, str]
+) -> None:
+    run = doctor("--simulate", "--no-devices", *arguments, **environment)
+    assert run.returncode == 1
+    assert "configuration FAILED           gemini-3.8-live takes no thinking_level" in run.stdout
+
+
 def test_an_ephemeral_token_may_stand_for_the_key() -> None:
     config = parse([], {"GEMINI_API_KEY": "auth_tokens/abc"}).config
     assert config.auth == EphemeralToken("auth_tokens/abc")

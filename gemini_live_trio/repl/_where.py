@@ -180,7 +180,10 @@ def _on_vertex(given: argparse.Namespace, seen: _Environment) -> Whom:
     _check_privacy(endpoint)
     how = seen.first("VERTEX_AUTH")[0].lower()
     if how not in ("", "adc", "static"):
-        raise ConfigError(f'VERTEX_AUTH must be "adc" or "static", not {how!r}.')
+        # What it is stays unsaid: it may be the token that belongs into the other variable.
+        raise ConfigError(
+            'VERTEX_AUTH must be "adc" or "static"; a token goes into VERTEX_AI_ACCESS_TOKEN.'
+        )
     token, source = seen.first("VERTEX_AI_ACCESS_TOKEN")
     whom = Whom(endpoint=endpoint, auth=None, model=model)
     if how == "static" or (not how and token):

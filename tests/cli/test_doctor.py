@@ -301,6 +301,12 @@ def test_credentials_on_vertex() -> None:
     assert (express.endpoint, express.auth) == (VertexAi(express=True), ApiKey("k1234567"))
 
 
+def test_a_token_in_the_wrong_variable_is_not_said() -> None:
+    with pytest.raises(ConfigError, match="VERTEX_AI_ACCESS_TOKEN") as caught:
+        parse([], VERTEX | {"VERTEX_AUTH": "ya29.hush-hush"})
+    assert "hush" not in str(caught.value)
+
+
 def test_an_ephemeral_token_is_nothing_for_vertex() -> None:
     with pytest.raises(ConfigError, match="in express mode takes an ApiKey"):
         parse([], {"LIVE_BACKEND": "vertex", "GEMINI_API_KEY": "auth_tokens/abc"})

@@ -17,10 +17,12 @@ It uses public names of the library only, so it is also the example to read:
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import select
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 __all__ = ["main"]
 
@@ -46,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         chosen, arguments = subcommand(arguments)
         if chosen is not None:
+            _never_stumble(sys.stdout)
             return chosen(arguments, os.environ, PROGRAM)
         from ._program import run
 
@@ -58,6 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _complain(f"{PROGRAM}: {text}\n")
         return status
     return 0
+
+
+def _never_stumble(stream: TextIO | None) -> None:
+    """Have letters that the stream doesn't know written as escapes, not refused with the rest."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _verdict(error: BaseException) -> tuple[str, int]:

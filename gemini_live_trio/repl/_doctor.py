@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Final, TextIO
 
@@ -16,6 +19,7 @@ from .. import GeminiApi, SessionConfig
 from ..doctor import Check, Report, examine
 from ..wire import ThinkingConfig, TranslationConfig
 from ._render import harmless
+from ._subcommands import run_until_signal
 from ._where import VARIABLES, Whom, add_options, choose
 
 __all__ = ["run_doctor"]
@@ -38,6 +42,8 @@ COLOURS: Final = {"ok": "32", "warning": "33", "failed": "1;31", "skipped": "90"
 _NAME_WIDTH: Final = 13
 _MARK_WIDTH: Final = 7
 _TIME_WIDTH: Final = 8
+_NARROWEST: Final = 30
+"""Columns for what was found; with fewer, the terminal itself may break the lines."""
 _INDENT: Final = " " * (_NAME_WIDTH + _MARK_WIDTH + _TIME_WIDTH + 3)
 
 
@@ -65,41 +71,50 @@ def run_doctor(arguments: Sequence[str], environment: Mapping[str, str], program
     given = parser.parse_args(arguments)
     whom = choose(given, environment)
     screen = None if given.json else _Screen(sys.stdout, environment)
-    report = trio.run(
-        _examine,
-        whom,
-        given.simulate,
-        not given.no_devices,
-        screen,
-        restrict_keyboard_interrupt_to_checkpoints=True,
-    )
+    examination = functools.partial(_examine, whom, given.simulate, not given.no_devices, screen)
+    try:
+        report = run_until_signal(examination)
+    except BaseException:
+        if screen is not None:
+            screen.leave()
+        raise
     if screen is None:
-        print(json.dumps(report.to_json(), indent=2, ensure_ascii=False))  # noqa: T201
+        # Escaped wherever the stream might not know a letter: JSON has no \xfc.
+        escaped = "utf" not in (getattr(sys.stdout, "encoding", None) or "").lower()
+        print(json.dumps(report.to_json(), indent=2, ensure_ascii=escaped))  # noqa: T201
     else:
         screen.end(report)
     return 0 if report.ok else 1
 
 
 async def _examine(whom: Whom, simulate: bool, devices: bool, screen: _Screen | None) -> Report:
-    async with AsyncExitStack() as stack:
-        if simulate:
-            from ..simulator import open_simulator
+    with trio.CancelScope() as nobody_reads:
+        async with AsyncExitStack() as stack:
+            if simulate:
+                from ..simulator import open_simulator
 
-            simulator = await stack.enter_async_context(open_simulator())
-            whom = attrs.evolve(whom, endpoint=GeminiApi(base_url=simulator.url))
-        return await examine(
-            _config(whom),
-            source=whom.source,
-            no_credentials=whom.no_credentials,
-            devices=devices,
-            on_start=None if screen is None else screen.begin,
-            on_check=None if screen is None else screen.tell,
-        )
+                simulator = await stack.enter_async_context(open_simulator())
+                whom = attrs.evolve(whom, endpoint=GeminiApi(base_url=simulator.url))
+            if screen is not None:
+                screen.on_failure = nobody_reads.cancel
+            report = await examine(
+                _config(whom),
+                source=whom.source,
+                no_credentials=whom.no_credentials,
+                devices=devices,
+                on_start=None if screen is None else screen.begin,
+                on_check=None if screen is None else screen.tell,
+            )
+    if screen is not None and screen.failure is not None:
+        raise screen.failure
+    return report
 
 
 def _config(whom: Whom) -> SessionConfig:
     """What a model can't do without is given, so that it is the model that is examined."""
-    config = SessionConfig(model=whom.model, auth=whom.auth, endpoint=whom.endpoint, check="strict")
+    config = SessionConfig(
+        model=whom.model, auth=whom.auth, endpoint=whom.endpoint, thinking=whom.thinking
+    )
     wanted = {finding.rule for finding in config.findings()}
     if "3.8-extended-thinking-level" in wanted:
         config = attrs.evolve(config, thinking=ThinkingConfig(thinking_level="LOW"))
@@ -109,14 +124,24 @@ def _config(whom: Whom) -> SessionConfig:
 
 
 class _Screen:
-    """A line for each check as it is made."""
+    """A line for each check as it is made.
 
-    def __init__(self, stream: TextIO, environment: Mapping[str, str]) -> None:
+    Args:
+      stream: Where they go; ``None`` stands for one that was closed.
+      environment: Says what the terminal can do.
+    """
+
+    def __init__(self, stream: TextIO | None, environment: Mapping[str, str]) -> None:
         self._stream = stream
-        terminal = stream.isatty() and environment.get("TERM", "dumb") != "dumb"
+        terminal = stream is not None and stream.isatty()
+        terminal = terminal and environment.get("TERM", "dumb") != "dumb"
         self._colours = terminal and not environment.get("NO_COLOR")
         self._moves = terminal
+        self._room = shutil.get_terminal_size().columns - len(_INDENT) if terminal else 0
         self._width = 0
+        self.failure: OSError | None = None
+        """Why nothing can be shown any more."""
+        self.on_failure: Callable[[], object] = lambda: None
 
     def begin(self, name: str) -> None:
         """Show what is looked at, where a line can be taken back."""
@@ -133,10 +158,10 @@ class _Screen:
         if self._colours:
             mark = f"\x1b[{COLOURS[check.state]}m{mark}\x1b[0m"
         time = "" if check.seconds is None else f"{check.seconds * 1000:,.0f} ms"
-        text = harmless(check.text).replace("\n", " ")
+        text = self._wrapped(check.text, 0)
         self._write(f"{check.name:<{_NAME_WIDTH}} {mark} {time:>{_TIME_WIDTH}} {text}\n")
         if check.fix:
-            self._write(f"{_INDENT}-> {harmless(check.fix)}\n")
+            self._write(f"{_INDENT}-> {self._wrapped(check.fix, 3)}\n")
 
     def end(self, report: Report) -> None:
         """Sum up."""
@@ -149,6 +174,21 @@ class _Screen:
             verdict = "All is well"
         warnings = f", with {len(warned)} warning{'s' * (len(warned) != 1)}" if warned else ""
         self._write(f"\n{verdict}{warnings}. ({report.seconds:.1f} s)\n")
+        if self.failure is not None:
+            raise self.failure
+
+    def leave(self) -> None:
+        """Take back what is shown only for a while."""
+        self._clear()
+
+    def _wrapped(self, text: str, hang: int) -> str:
+        text = harmless(text).replace("\n", " ")
+        if self._room < _NARROWEST:
+            return text
+        lines = textwrap.wrap(
+            text, self._room - hang, break_long_words=False, break_on_hyphens=False
+        )
+        return f"\n{_INDENT}{' ' * hang}".join(lines)
 
     def _clear(self) -> None:
         if self._width:
@@ -156,5 +196,11 @@ class _Screen:
             self._width = 0
 
     def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+        if self._stream is None or self.failure is not None:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError as error:
+            self.failure = error
+            self.on_failure()

@@ -12,13 +12,11 @@ import attrs
 
 from .. import ReconnectPolicy, SessionConfig, __version__
 from ..errors import ConfigError
-from ..wire import ThinkingConfig
 from ._subcommands import nearest
 from ._where import VARIABLES, add_options, choose, no_blank
 
 __all__ = ["Options", "parse"]
 
-_LEVELS = ("minimal", "low", "medium", "high")
 LONGEST = 31_536_000
 """Seconds, a year."""
 
@@ -45,8 +43,8 @@ commands:
   (%(prog)s COMMAND --help tells more)
 
 environment, where the command line doesn't say:
-{variables}  GEMINI_THINKING_LEVEL, GEMINI_SYSTEM_INSTRUCTION
-                      as --thinking and --system
+{variables}  GEMINI_SYSTEM_INSTRUCTION
+                      as --system
   NO_COLOR            if set, no colours
 
 exit status:
@@ -128,7 +126,6 @@ def _parser() -> argparse.ArgumentParser:
     add_options(add)
     add("--voice", metavar="NAME", type=no_blank, help="a prebuilt voice, such as Puck")
     add("--system", metavar="TEXT", type=no_blank, help="the system instruction")
-    add("--thinking", choices=_LEVELS, help="how much the model thinks, where it can be told")
     add(
         "--modality",
         choices=["audio", "text"],
@@ -194,7 +191,6 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Op
         raise whom.no_credentials
     if given.save_audio is not None:
         _check_output(given.save_audio, given.turns)
-    level = given.thinking or _level(environment)
     return Options(
         config=SessionConfig(
             model=whom.model,
@@ -205,7 +201,7 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Op
             or environment.get("GEMINI_SYSTEM_INSTRUCTION", "").strip()
             or None,
             voice=given.voice,
-            thinking=ThinkingConfig(thinking_level=level.upper()) if level else None,
+            thinking=whom.thinking,
         ),
         simulate=given.simulate,
         turns=given.turns,
@@ -216,15 +212,6 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Op
         retries=given.retries,
         verbose=given.verbose,
     )
-
-
-def _level(environment: Mapping[str, str]) -> str:
-    level = environment.get("GEMINI_THINKING_LEVEL", "").strip().lower()
-    if level and level not in _LEVELS:
-        raise ConfigError(
-            f"GEMINI_THINKING_LEVEL must be one of {', '.join(_LEVELS)}, not {level!r}."
-        )
-    return level
 
 
 def _check_output(path: Path, turns: Sequence[str | Path]) -> None:

@@ -6,13 +6,14 @@ import argparse
 import difflib
 import functools
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 import trio
 
-__all__ = ["SUBCOMMANDS", "nearest", "subcommand"]
+__all__ = ["SUBCOMMANDS", "nearest", "run_until_signal", "subcommand"]
 
+T = TypeVar("T")
 Runner = Callable[[Sequence[str], Mapping[str, str], str], int]
 
 
@@ -27,19 +28,36 @@ def _update(arguments: Sequence[str], environment: Mapping[str, str], program: s
 
     parser = argparse.ArgumentParser(
         prog=f"{program} update",
-        description="Installs the newest version, by the tool that installed this one: pip, pipx "
+        description="Installs the newest version, by the tool that installed this one: pip, pipx\n"
         "or uv. Looks whether it starts, and says what has changed.",
-        epilog="exit status: 0 all is well   1 it failed, or --check found a newer version   "
-        "2 it can't be updated from here",
+        epilog="exit status:\n"
+        "  0 all is well   1 it failed, or --check found a newer version\n"
+        "  2 it can't be updated from here",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--check", action="store_true", help="only say whether there is one")
     given = parser.parse_args(arguments)
     tell = functools.partial(print, flush=True)
-    return trio.run(
-        functools.partial(run_update, only_check=given.check, tell=tell),
-        restrict_keyboard_interrupt_to_checkpoints=True,
-    )
+    return run_until_signal(functools.partial(run_update, only_check=given.check, tell=tell))
+
+
+def run_until_signal(function: Callable[[], Awaitable[T]]) -> T:
+    """Run it with Trio until it ends or a signal asks it to: no child process is left behind.
+
+    Raises:
+      Terminated: The signal was SIGTERM or SIGHUP.
+    """
+    from ._program import _watch_signals
+
+    async def watched() -> T:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_watch_signals)
+            result = await function()
+            nursery.cancel_scope.cancel()
+        return result
+
+    return trio.run(watched, restrict_keyboard_interrupt_to_checkpoints=True)
 
 
 SUBCOMMANDS: Final[Mapping[str, Runner]] = {"doctor": _doctor, "update": _update}

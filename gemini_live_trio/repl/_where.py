@@ -25,11 +25,13 @@ from .. import (
     VertexAi,
 )
 from ..errors import ConfigError
+from ..wire import ThinkingConfig
 
 __all__ = ["MODEL", "VARIABLES", "Whom", "add_options", "choose", "no_blank"]
 
 MODEL: Final = "models/gemini-3.8-live"
 _KEYS: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+_LEVELS: Final = ("minimal", "low", "medium", "high")
 
 VARIABLES: Final = """\
   GEMINI_API_KEY      the key, or an ephemeral token (auth_tokens/...); GOOGLE_API_KEY does too;
@@ -39,9 +41,12 @@ VARIABLES: Final = """\
   VERTEX_PROJECT, VERTEX_LOCATION
                       where on Vertex AI; GOOGLE_CLOUD_PROJECT, GOOGLE_CLOUD_LOCATION do too
   VERTEX_MODEL        the model on Vertex AI, before GEMINI_MODEL
-  VERTEX_AUTH         adc (the default: Google's application default credentials) or static
+  VERTEX_AUTH         adc: Google's application default credentials; static: an access token;
+                      by default static where there is a token, else adc
   VERTEX_AI_ACCESS_TOKEN
-                      the access token for static
+                      the access token
+  GEMINI_THINKING_LEVEL
+                      as --thinking
 """
 
 
@@ -52,6 +57,7 @@ class Whom:
     endpoint: Endpoint
     auth: Credential | CredentialSource | None
     model: str
+    thinking: ThinkingConfig | None = None
     source: str = ""
     """Where the credentials come from."""
     no_credentials: ConfigError | None = None
@@ -74,6 +80,7 @@ def add_options(add: Any) -> None:
     add("--simulate", action="store_true", help="talk to the built-in simulator; needs no key")
     add("--model", metavar="NAME", type=no_blank, help=f"default: $GEMINI_MODEL, else {MODEL}")
     add("--url", metavar="URL", help="another server: a gateway, a simulator (ws:// or wss://)")
+    add("--thinking", choices=_LEVELS, help="how much the model thinks, where it can be told")
     add("--vertex-project", metavar="ID", type=no_blank, help="Vertex AI, in this project")
     add(
         "--vertex-location",
@@ -90,6 +97,12 @@ def choose(given: argparse.Namespace, environment: Mapping[str, str]) -> Whom:
       ConfigError: It can't be.
     """
     seen = _Environment(environment)
+    level = given.thinking or _level(seen)
+    thinking = ThinkingConfig(thinking_level=level.upper()) if level else None
+    return attrs.evolve(_choose(given, seen), thinking=thinking)
+
+
+def _choose(given: argparse.Namespace, seen: _Environment) -> Whom:
     if given.simulate:
         for option in ("url", "vertex_project", "vertex_location"):
             if getattr(given, option) is not None:
@@ -109,9 +122,8 @@ def choose(given: argparse.Namespace, environment: Mapping[str, str]) -> Whom:
     )
     key, source = seen.first(*_KEYS)
     if key:
-        auth = EphemeralToken(key) if key.startswith("auth_tokens/") else ApiKey(key)
         _check_privacy(endpoint)
-        return attrs.evolve(whom, auth=auth, source=source)
+        return attrs.evolve(whom, auth=_from_key(key), source=source)
     if given.url is not None:
         return whom
     return attrs.evolve(
@@ -158,7 +170,7 @@ def _on_vertex(given: argparse.Namespace, seen: _Environment) -> Whom:
     if not project and key:
         endpoint: Endpoint = VertexAi(express=True, **base)
         _check_privacy(endpoint)
-        return Whom(endpoint=endpoint, auth=ApiKey(key), model=model, source=source)
+        return Whom(endpoint=endpoint, auth=_from_key(key), model=model, source=source)
     if not project or not location:
         lacking = "project: --vertex-project or VERTEX_PROJECT"
         if project:
@@ -168,7 +180,10 @@ def _on_vertex(given: argparse.Namespace, seen: _Environment) -> Whom:
     _check_privacy(endpoint)
     how = seen.first("VERTEX_AUTH")[0].lower()
     if how not in ("", "adc", "static"):
-        raise ConfigError(f'VERTEX_AUTH must be "adc" or "static", not {how!r}.')
+        # What it is stays unsaid: it may be the token that belongs into the other variable.
+        raise ConfigError(
+            'VERTEX_AUTH must be "adc" or "static"; a token goes into VERTEX_AI_ACCESS_TOKEN.'
+        )
     token, source = seen.first("VERTEX_AI_ACCESS_TOKEN")
     whom = Whom(endpoint=endpoint, auth=None, model=model)
     if how == "static" or (not how and token):
@@ -178,7 +193,26 @@ def _on_vertex(given: argparse.Namespace, seen: _Environment) -> Whom:
             "There is no access token: set VERTEX_AI_ACCESS_TOKEN, or leave VERTEX_AUTH out."
         )
         return attrs.evolve(whom, no_credentials=error)
-    return attrs.evolve(whom, auth=ApplicationDefault(), source="application default credentials")
+    try:
+        auth = ApplicationDefault()
+    except ConfigError as error:  # the extra is missing, which keeps nobody from the network
+        command = str(error).partition(": ")[2]
+        reason = ConfigError(f"Google accounts need google-auth: {command}")
+        return attrs.evolve(whom, no_credentials=reason)
+    return attrs.evolve(whom, auth=auth, source="application default credentials")
+
+
+def _from_key(key: str) -> Credential:
+    return EphemeralToken(key) if key.startswith("auth_tokens/") else ApiKey(key)
+
+
+def _level(seen: _Environment) -> str:
+    level = seen.first("GEMINI_THINKING_LEVEL")[0].lower()
+    if level and level not in _LEVELS:
+        raise ConfigError(
+            f"GEMINI_THINKING_LEVEL must be one of {', '.join(_LEVELS)}, not {level!r}."
+        )
+    return level
 
 
 def _check_privacy(endpoint: Endpoint) -> None:

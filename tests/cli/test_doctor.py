@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 
@@ -92,20 +94,115 @@ def test_a_call_that_cannot_work_is_one_sentence(arguments: list[str], said: str
     assert run.stdout == ""
 
 
+# --- What comes out ---------------------------------------------------------------------------
+
+
+class Terminal:
+    def __init__(self) -> None:
+        self.text = ""
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+    def flush(self) -> None:
+        pass
+
+
+def test_what_is_shown_for_a_while_is_taken_back_when_it_ends_early() -> None:
+    terminal = Terminal()
+    screen = _Screen(terminal, {"TERM": "xterm"})  # type: ignore[arg-type]
+    screen.begin("tls")
+    screen.leave()
+    assert terminal.text == "tls ...\r       \r"
+
+
+def test_long_lines_end_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    terminal = Terminal()
+    screen = _Screen(terminal, {"TERM": "xterm", "NO_COLOR": "1"})  # type: ignore[arg-type]
+    text = "this is a longer sentence than one line holds, and its words stay whole"
+    screen.tell(Check(name="tls", state="failed", text=text, fix=text))
+    lines = terminal.text.splitlines()
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= 70
+    assert "tls FAILED this is" in " ".join(terminal.text.split())
+    assert " ".join(terminal.text.split()).endswith(f"-> {text}")
+
+
+def test_letters_that_the_output_does_not_know_lose_no_line() -> None:
+    run = doctor(
+        *("--simulate", "--no-devices", "--model", "gemini-\N{DUCK}"), PYTHONIOENCODING="ascii"
+    )
+    assert (run.returncode, run.stderr) == (1, "")
+    assert "model         FAILED" in run.stdout
+    assert "gemini-\\U0001f986" in run.stdout
+
+
+def test_json_can_be_read_whatever_the_output_knows() -> None:
+    run = doctor(
+        *("--simulate", "--no-devices", "--json", "--model", "gemini-\N{DUCK}"),
+        PYTHONIOENCODING="ascii",
+    )
+    assert (run.returncode, run.stderr) == (1, "")
+    texts = [check["text"] for check in json.loads(run.stdout)["checks"]]
+    assert any("gemini-\N{DUCK}" in text for text in texts)
+
+
+def test_a_closed_output_is_no_fault() -> None:
+    screen = _Screen(None, {"TERM": "xterm"})
+    screen.begin("tls")
+    screen.tell(Check(name="tls", state="ok", text="fine"))
+    screen.end(Report(checks=[], seconds=1.0))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals and pipes of POSIX")
+def test_when_nobody_reads_nobody_is_dialled() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"ws://127.0.0.1:{server.getsockname()[1]}"
+        try:
+            run = subprocess.run(
+                [sys.executable, "-m", "gemini_live_trio", "doctor", "--no-devices", "--url", url],
+                env=NOBODY,
+                stdout=writes,
+                stderr=subprocess.PIPE,
+                timeout=60,
+                check=False,
+            )
+        finally:
+            os.close(writes)
+        assert (run.returncode, run.stderr) == (141, b"")
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals and pipes of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_one_sentence(number: signal.Signals) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"ws://127.0.0.1:{server.getsockname()[1]}"
+        with subprocess.Popen(
+            [sys.executable, "-m", "gemini_live_trio", "doctor", "--url", url],
+            env=NOBODY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as run:
+            connection, _ = server.accept()
+            with connection:
+                run.send_signal(number)
+                _, err = run.communicate(timeout=60)
+    assert run.returncode == 128 + number
+    assert err.startswith("gemini-live-trio: Stopped by ")
+    assert err.count("\n") == 1
+
+
 def test_marks_can_be_read_without_colours() -> None:
-    class Terminal:
-        def __init__(self) -> None:
-            self.text = ""
-
-        def isatty(self) -> bool:
-            return True
-
-        def write(self, text: str) -> None:
-            self.text += text
-
-        def flush(self) -> None:
-            pass
-
     checks = [Check(name="tls", state="failed", text="bad\x1b[31m", fix="Mend it.", seconds=0.5)]
     for environment, coloured in (
         ({"TERM": "xterm"}, True),
@@ -152,6 +249,12 @@ def test_every_subcommand_has_help(name: str, capsys: pytest.CaptureFixture[str]
     assert all(len(line) <= 100 for line in out.splitlines())
 
 
+def test_the_help_of_update_is_set_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["update", "--help"])
+    assert "\nexit status:\n  0 all is well " in capsys.readouterr().out
+
+
 # --- Whom to talk to --------------------------------------------------------------------------
 
 VERTEX = {"LIVE_BACKEND": "vertex", "VERTEX_PROJECT": "p", "VERTEX_LOCATION": "europe-west4"}
@@ -196,6 +299,43 @@ def test_credentials_on_vertex() -> None:
     )
     express = parse([], {"LIVE_BACKEND": "vertex", "GOOGLE_API_KEY": "k1234567"}).config
     assert (express.endpoint, express.auth) == (VertexAi(express=True), ApiKey("k1234567"))
+
+
+def test_a_token_in_the_wrong_variable_is_not_said() -> None:
+    with pytest.raises(ConfigError, match="VERTEX_AI_ACCESS_TOKEN") as caught:
+        parse([], VERTEX | {"VERTEX_AUTH": "ya29.hush-hush"})
+    assert "hush" not in str(caught.value)
+
+
+def test_an_ephemeral_token_is_nothing_for_vertex() -> None:
+    with pytest.raises(ConfigError, match="in express mode takes an ApiKey"):
+        parse([], {"LIVE_BACKEND": "vertex", "GEMINI_API_KEY": "auth_tokens/abc"})
+
+
+def test_without_google_auth_the_rest_is_looked_at_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "google.auth", None)  # as if it weren't there
+    for name, value in VERTEX.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("VERTEX_AI_ACCESS_TOKEN", raising=False)
+    assert main(["doctor", "--no-devices", "--url", "ws://127.0.0.1:1"]) == 1
+    out = capsys.readouterr().out
+    assert "credentials   FAILED           Google accounts need google-auth\n" in out
+    assert '-> pip install "gemini-live-trio[vertex]"\n' in out
+    assert "tcp           FAILED" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [(["--thinking", "low"], {}), ([], {"GEMINI_THINKING_LEVEL": "low"})],
+)
+def test_thinking_is_asked_for_as_in_a_conversation(
+    arguments: list[str], environment: dict[str, str]
+) -> None:
+    run = doctor("--simulate", "--no-devices", *arguments, **environment)
+    assert run.returncode == 1
+    assert "configuration FAILED           gemini-3.8-live takes no thinking_level" in run.stdout
 
 
 def test_an_ephemeral_token_may_stand_for_the_key() -> None:

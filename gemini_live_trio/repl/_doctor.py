@@ -88,6 +88,7 @@ def run_doctor(arguments: Sequence[str], environment: Mapping[str, str], program
 
 
 async def _examine(whom: Whom, simulate: bool, devices: bool, screen: _Screen | None) -> Report:
+    report: Report | None = None
     with trio.CancelScope() as nobody_reads:
         async with AsyncExitStack() as stack:
             if simulate:
@@ -107,6 +108,7 @@ async def _examine(whom: Whom, simulate: bool, devices: bool, screen: _Screen | 
             )
     if screen is not None and screen.failure is not None:
         raise screen.failure
+    assert report is not None
     return report
 
 

@@ -6,7 +6,6 @@ crashes or hangs must not take the examination with it.
 
 from __future__ import annotations
 
-import ctypes.util
 import importlib.util
 import json
 import os
@@ -14,6 +13,9 @@ import sys
 from array import array
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+
+from ..errors import MissingDependency
+from ..media._speexdsp import load_speexdsp
 
 __all__ = ["DEVICES", "LOOKERS"]
 
@@ -105,11 +107,19 @@ def speaker() -> Found:
 _FREE: Final = "See that no other program holds it alone, and that this one may use it."
 
 
+def _has_speexdsp() -> bool:
+    try:
+        load_speexdsp()
+    except MissingDependency:
+        return False
+    return True
+
+
 def echo() -> Found:
     """Say which canceller would be taken."""
     if importlib.util.find_spec("livekit") is not None:
         return _found("ok", "WebRTC's canceller (livekit) is there", backend="webrtc")
-    if ctypes.util.find_library("speexdsp"):
+    if _has_speexdsp():
         return _found("ok", "Speex's canceller (libspeexdsp) is there", backend="speexdsp")
     return _found(
         "warning",

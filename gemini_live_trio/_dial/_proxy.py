@@ -58,11 +58,15 @@ class Proxy:
             object.__setattr__(self, name, value)
 
     def secrets(self) -> tuple[str, ...]:
-        """Texts that must not be written down: the password as it is, quoted, and as it is sent."""
-        if self.username is None or not self.password:
+        """Texts that must not be written down: the password as it is, quoted, and as it is sent.
+
+        Where there is a user name alone, it is a token.
+        """
+        if not self.username:
             return ()
+        secret = self.password or self.username
         basic = base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
-        return self.password, quote(self.password, safe=""), basic
+        return secret, quote(secret, safe=""), basic
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -95,6 +99,11 @@ def _parts(given: object) -> dict[str, Any]:
         raise _refusal(f"it begins with none of {', '.join(f'{s}://' for s in _SCHEMES)}")
     if not url.hostname or port == 0:
         raise _refusal("it has no host, or port 0")
+    try:
+        # What the resolver will do with it; it fails on empty and overlong labels.
+        url.hostname.encode("ascii" if ":" in url.hostname else "idna")
+    except UnicodeError:
+        raise _refusal("its host can't be the name of one") from None
     if url.path not in ("", "/") or url.query or url.fragment:
         raise _refusal("something follows the port; odd characters in a password are written %XX")
     scheme, usual_port = _SCHEMES[url.scheme]

@@ -53,6 +53,19 @@ def test_others_are_refused_and_not_repeated(url: Any) -> None:
     assert "hu/" not in text
 
 
+@pytest.mark.parametrize("host", ["a..b", ".a", "x" * 64, "a." + "b" * 70])
+def test_a_host_that_no_resolver_takes_is_refused(host: str) -> None:
+    with pytest.raises(ConfigError, match="its host can't be the name of one"):
+        Proxy(f"http://{host}:3128")
+
+
+def test_what_is_secret_about_a_proxy() -> None:
+    assert Proxy("http://p:1").secrets() == ()
+    assert Proxy("http://me:a%2Fb@p:1").secrets() == ("a/b", "a%2Fb", "bWU6YS9i")
+    # Some proxies take a token for the user name, and no password.
+    assert Proxy("http://token-4711@p:1").secrets()[0] == "token-4711"
+
+
 def test_no_secret_in_its_repr() -> None:
     proxy = Proxy("http://me:hush@p:1")
     for text in (repr(proxy), str(proxy), repr(TcpConnector(proxy=proxy))):

@@ -200,7 +200,7 @@ class _Voice:
         try:
             self._speaker.play_nowait(sound.pcm, rate_hz=sound.rate_hz, generation=sound.generation)
         except trio.WouldBlock:
-            # To wait here would be to hear of no interruption.
+            # To wait here would be to hear of no interruption. The speaker counts it.
             _log.warning(
                 "%.2f s of the model's voice were dropped: the speaker's buffer is full",
                 sound.seconds,

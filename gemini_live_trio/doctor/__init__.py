@@ -20,8 +20,9 @@ General layout:
 """
 
 from ._examine import examine as examine
+from ._extras import installed_extras as installed_extras
 from ._report import Check as Check
 from ._report import Report as Report
 from ._report import State as State
 
-__all__ = ["Check", "Report", "State", "examine"]
+__all__ = ["Check", "Report", "State", "examine", "installed_extras"]

@@ -32,79 +32,55 @@ def _found(state: str, text: str, fix: str = "", **facts: object) -> Found:
     return {"state": state, "text": text, "fix": fix, "facts": facts}
 
 
-def _sounddevice() -> Any:
-    """The module, or why there is none."""
+_FREE: Final = "See that no other program holds it alone, and that this one may use it."
+
+
+def _tried(kind: str, stream_class: str, what: str, use: Callable[[Any, str, int], Found]) -> Found:
+    """Open the default device at its own rate, and use it, given its name and rate."""
     try:
         import sounddevice  # type: ignore[import-untyped]
     except ImportError:
-        return _found("skipped", "sounddevice isn't installed", f"{AUDIO}")
+        return _found("skipped", "sounddevice isn't installed", AUDIO)
     except OSError:
         return _found("failed", "PortAudio isn't installed", PORTAUDIO)
-    return sounddevice
-
-
-def _default(sounddevice: Any, kind: str) -> Any:
     try:
-        return sounddevice.query_devices(kind=kind)
+        device = sounddevice.query_devices(kind=kind)
     except (ValueError, sounddevice.PortAudioError):
-        what = "microphone" if kind == "input" else "loudspeaker"
-        return _found(
-            "warning",
-            f"there is no {what}",
-            "Plug one in; on Linux, see that PulseAudio or PipeWire runs.",
-        )
+        plug = "Plug one in; on Linux, see that PulseAudio or PipeWire runs."
+        return _found("warning", f"there is no {what}", plug)
+    rate = int(device["default_samplerate"])
+    form = {"samplerate": rate, "channels": 1, "dtype": "int16", "blocksize": rate // 50}
+    try:
+        with getattr(sounddevice, stream_class)(**form) as stream:
+            return use(stream, device["name"], rate)
+    except sounddevice.PortAudioError as error:
+        return _found("failed", f"{device['name']} can't be opened: {error}", _FREE)
 
 
 def microphone() -> Found:
     """Open the default input and listen for a moment."""
-    sounddevice = _sounddevice()
-    if isinstance(sounddevice, dict):
-        return sounddevice
-    device = _default(sounddevice, "input")
-    if "state" in device:
-        return dict(device)
-    rate = int(device["default_samplerate"])
-    try:
-        with sounddevice.RawInputStream(
-            samplerate=rate, channels=1, dtype="int16", blocksize=rate // 50
-        ) as stream:
-            data, _ = stream.read(int(rate * LISTEN_SECONDS))
-    except sounddevice.PortAudioError as error:
-        return _found("failed", f"{device['name']} can't be opened: {error}", _FREE)
-    samples = array("h", bytes(data))
-    peak = max(map(abs, samples), default=0)
-    facts = {"device": device["name"], "rate_hz": rate, "peak": peak}
+    return _tried("input", "RawInputStream", "microphone", _listen)
+
+
+def _listen(stream: Any, name: str, rate: int) -> Found:
+    data, _ = stream.read(int(rate * LISTEN_SECONDS))
+    peak = max(map(abs, array("h", bytes(data))), default=0)
+    facts: Found = {"device": name, "rate_hz": rate, "peak": peak}
     if peak <= QUIET:
-        return _found(
-            "warning",
-            f"{device['name']} hears nothing at all",
-            "See that it isn't muted, and that this program may use it.",
-            **facts,
-        )
-    return _found("ok", f"{device['name']}, {rate:,} Hz, hears something", **facts)
+        text = f"{name} hears nothing at all"
+        fix = "See that it isn't muted, and that this program may use it."
+        return _found("warning", text, fix, **facts)
+    return _found("ok", f"{name}, {rate:,} Hz, hears something", **facts)
 
 
 def speaker() -> Found:
     """Open the default output and play a moment of silence."""
-    sounddevice = _sounddevice()
-    if isinstance(sounddevice, dict):
-        return sounddevice
-    device = _default(sounddevice, "output")
-    if "state" in device:
-        return dict(device)
-    rate = int(device["default_samplerate"])
-    try:
-        with sounddevice.RawOutputStream(
-            samplerate=rate, channels=1, dtype="int16", blocksize=rate // 50
-        ) as stream:
-            stream.write(bytes(2 * (rate // 5)))
-    except sounddevice.PortAudioError as error:
-        return _found("failed", f"{device['name']} can't be opened: {error}", _FREE)
-    facts = {"device": device["name"], "rate_hz": rate}
-    return _found("ok", f"{device['name']}, {rate:,} Hz", **facts)
+    return _tried("output", "RawOutputStream", "loudspeaker", _play_silence)
 
 
-_FREE: Final = "See that no other program holds it alone, and that this one may use it."
+def _play_silence(stream: Any, name: str, rate: int) -> Found:
+    stream.write(bytes(2 * (rate // 5)))
+    return _found("ok", f"{name}, {rate:,} Hz", device=name, rate_hz=rate)
 
 
 def _has_speexdsp() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import ssl
 from importlib import metadata
 from typing import Final
@@ -15,6 +14,7 @@ from ..config import SessionConfig
 from ..errors import ConfigError
 from ..explanation import explain
 from ..wire import JsonValue
+from ._extras import installed_extras
 from ._report import Notes, State
 
 __all__ = ["VARIABLES", "configuration", "environment", "extras", "versions"]
@@ -33,9 +33,6 @@ VARIABLES: Final = (
     *("PULSE_SERVER", "PULSE_LATENCY_MSEC", "DISPLAY", "WAYLAND_DISPLAY"),
 )
 """What may explain how it behaves; their values are nobody's business."""
-
-_REQUIREMENT: Final = re.compile(r"([\w.-]+).*\bextra *== *['\"]([\w-]+)['\"]")
-_FOR_SOME: Final = ("sys_platform", "platform_system", "python_version")
 
 
 def versions(notes: Notes) -> None:
@@ -56,21 +53,12 @@ def versions(notes: Notes) -> None:
 
 def extras(notes: Notes) -> None:
     """Say which of the package's extras are wholly installed, as its own metadata define them."""
-    needed: dict[str, list[str]] = {}
     try:
-        requirements = metadata.requires(PACKAGE) or []
+        distribution = metadata.distribution(PACKAGE)
     except metadata.PackageNotFoundError:
         notes.add("extras", "skipped", f"{PACKAGE} isn't installed as a package")
         return
-    for requirement in requirements:
-        found = _REQUIREMENT.match(requirement)
-        # One that other extras make up, or that is for some systems only, decides nothing.
-        if found and found[1] != PACKAGE:
-            distributions = needed.setdefault(found[2], [])
-            if not any(marker in requirement for marker in _FOR_SOME):
-                distributions.append(found[1])
-    there = [extra for extra, parts in needed.items() if parts and all(map(_version, parts))]
-    missing = [extra for extra, parts in needed.items() if parts and extra not in there]
+    there, missing = installed_extras(distribution)
     text = ", ".join(there) or "none"
     text += f"; not installed: {', '.join(missing)}" if missing else ""
     notes.add("extras", "ok", text, facts={"installed": there, "missing": missing})

@@ -92,6 +92,7 @@ class SpeakerStatistics:
       underruns: How often a voice had a hole because its next piece was late.
       underflows: How often the system says that it ran dry, whether or not that was heard.
       flushed_seconds: Sound that was dropped because it was interrupted.
+      overflow_seconds: Sound that ``play_nowait`` had no room for.
       refused_seconds: Sound that came after its generation had been interrupted.
       restored: How often the device was lost and found again.
     """
@@ -102,6 +103,7 @@ class SpeakerStatistics:
     underruns: int
     underflows: int
     flushed_seconds: float
+    overflow_seconds: float
     refused_seconds: float
     restored: int
 
@@ -171,6 +173,7 @@ class Speaker:
         self._on_device = on_device
         self._told: dict[int | None, float] = {}
         self._source: _Source | None = None
+        self._overflow_seconds = 0.0
         self._failure: Exception | None = None
         self._closed = False
         self._news = trio.Event()
@@ -210,13 +213,10 @@ class Speaker:
         await trio.lowlevel.checkpoint()
         while True:
             news = self._news
-            try:
-                self.play_nowait(pcm, rate_hz=rate_hz, generation=generation)
-            except trio.WouldBlock:
-                with self._interested():
-                    await news.wait()
-            else:
+            if self._took(pcm, rate_hz, generation):
                 return
+            with self._interested():
+                await news.wait()
 
     def play_nowait(
         self, pcm: bytes, /, *, rate_hz: int = OUTPUT_RATE_HZ, generation: int | None = None
@@ -224,15 +224,20 @@ class Speaker:
         """Hand in sound like ``play``, but never wait.
 
         Raises:
-          trio.WouldBlock: The buffer is full; nothing was handed in.
+          trio.WouldBlock: The buffer is full; nothing was handed in, and it is counted.
         """
+        if not self._took(pcm, rate_hz, generation):
+            self._overflow_seconds += len(pcm) / SAMPLE / rate_hz
+            raise trio.WouldBlock
+
+    def _took(self, pcm: bytes, rate_hz: int, generation: int | None) -> bool:
         self._check_open()
         if rate_hz not in RATES_HZ:
             raise ConfigError(f"rate_hz must be 8,000 to 192,000 samples a second, not {rate_hz}.")
         with self._lock:
             refused = self._playout.refuses(generation)
             if not refused and not self._playout.fits(len(pcm) * self.rate_hz // rate_hz // SAMPLE):
-                raise trio.WouldBlock
+                return False
         source = self._source
         if source is None or (source.generation, source.from_hz) != (generation, rate_hz):
             self._end_source()
@@ -240,6 +245,7 @@ class Speaker:
         converted = source.convert(pcm)
         with self._lock:
             self._playout.add(converted, generation)
+        return True
 
     def flush(self, generation: int | None = None) -> None:
         """Fall silent at once: drop what waits of this generation and of those before it.
@@ -337,6 +343,7 @@ class Speaker:
                 underruns=playout.underruns,
                 underflows=self._underflows,
                 flushed_seconds=playout.flushed_frames / self.rate_hz,
+                overflow_seconds=self._overflow_seconds,
                 refused_seconds=playout.refused_frames / self.rate_hz,
                 restored=self._line.restored,
             )

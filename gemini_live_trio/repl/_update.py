@@ -21,6 +21,7 @@ from typing import Final, Literal
 import attrs
 import trio
 
+from ..doctor import installed_extras
 from ..errors import ConfigError, GeminiLiveError
 
 __all__ = [
@@ -35,7 +36,6 @@ __all__ = [
 NAME: Final = "gemini-live-trio"
 _LAST_LINES: Final = 8
 """Of a tool that failed, so much is shown."""
-_REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)[^;]*(?:;.*\bextra\s*==\s*['\"]([^'\"]+))?")
 
 
 class UpdateFailed(GeminiLiveError):
@@ -218,25 +218,8 @@ def _check_origin(distribution: importlib.metadata.Distribution) -> None:
 
 def _with_extras(distribution: importlib.metadata.Distribution) -> str:
     """The package with those of its extras that are wholly installed, so that they stay fit."""
-    needs: dict[str, list[str]] = {}
-    for requirement in distribution.requires or ():
-        found = _REQUIREMENT.match(requirement)
-        if found and found[2]:
-            needs.setdefault(found[2], []).append(found[1])
-    extras = [
-        extra
-        for extra, names in needs.items()
-        if not any(_same(name, NAME) for name in names) and all(map(_is_installed, names))
-    ]
+    extras, _ = installed_extras(distribution)
     return f"{NAME}[{','.join(sorted(extras))}]" if extras else NAME
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _same(one: str, other: str) -> bool:

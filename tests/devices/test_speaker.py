@@ -140,6 +140,8 @@ async def test_what_waits_is_bounded_and_whoever_plays_waits() -> None:
         before = trio.current_time()
         await speaker.play(tone(0.5), generation=1)
         assert trio.current_time() - before > 0.3
+        # What waited for its room was played; what didn't want to wait is counted.
+        assert speaker.statistics().overflow_seconds == pytest.approx(0.5)
         await speaker.turn_played_out(1)
         assert speaker.position(1) == pytest.approx(1.4)
 

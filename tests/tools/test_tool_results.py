@@ -239,7 +239,7 @@ def test_the_limit_counts_bytes_to_the_last_one() -> None:
 
 class Broken(collections.abc.Mapping[str, int]):
     def __getitem__(self, key: str) -> int:
-        raise OSError("/home/ada/secret")
+        raise OSError("/vault/secret")
 
     def __iter__(self) -> Iterator[str]:
         yield "a"
@@ -358,7 +358,7 @@ def test_wrong_arguments_are_told() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        OSError("can't open /home/ada/.ssh/id_rsa"),
+        OSError("can't open /vault/id_rsa"),
         ValueError("invalid literal for int() with base 10: 'hunter2'"),
         KeyError("password"),
         ExceptionGroup("secret", [ValueError("secret"), ToolError("told")]),

@@ -47,7 +47,7 @@ nitpick_ignore_regex = [
     # Other projects' names can't be looked up without a network.
     (
         r"py:.*",
-        r"(attrs?|collections|datetime|enum|httpx|hypothesis|np|npt|numpy|os|opentelemetry|pathlib|pytest|re|ssl|trio|typing)"
+        r"(attrs?|collections|datetime|enum|httpx|importlib|hypothesis|np|npt|numpy|os|opentelemetry|pathlib|pytest|re|ssl|trio|typing)"
         r"\..*",
     ),
     # Not in the index: the wire has an enum of this name, and references to that would be unclear.

@@ -69,6 +69,8 @@ class Options:
     """Seconds for a scripted run."""
     retries: int = 10
     verbose: bool = False
+    sleep_after: float = 90.0
+    """Seconds without activity until a session with a person sleeps; 0 for never."""
 
     @property
     def policy(self) -> ReconnectPolicy:

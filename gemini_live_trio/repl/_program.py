@@ -8,16 +8,19 @@ import signal
 import sys
 import warnings
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 import trio
 
 from .. import CapabilityWarning, GeminiApi, LiveSession, SessionConfig, open_session
 from ..media import open_sound
+from ._client import Client
 from ._errors import ConversationFailed, Terminated
-from ._interactive import converse, open_front
+from ._front import open_front
+from ._keeper import Plan
 from ._options import Options, parse
 from ._plain import standard_screen
 from ._render import Kind, Screen
@@ -96,16 +99,17 @@ async def _run_script(options: Options) -> None:
 
 async def _run_interactive(options: Options) -> None:
     where = "the built-in simulator" if options.simulate else str(options.config.endpoint.target())
-    screen = standard_screen()
-    _remark(options, screen)
-    screen.line(Kind.NOTE, f"Connecting to {where}; Ctrl-C gives up.")
-    await screen.flush()
+
+    def opener(plan: Plan, **how: Any) -> AbstractAsyncContextManager[LiveSession]:
+        return open_session(plan.config, tools=plan.tools, reconnect=options.policy, **how)
+
     async with (
-        _open_conversation(options) as session,
+        _open_server(options) as config,
         open_recorder(options.save_audio) as recorder,
         open_front() as front,
     ):
-        await converse(session, options, front, recorder, where=where)
+        _remark(options, front)
+        await Client(options, config, front, recorder, opener, where=where).run()
 
 
 @asynccontextmanager

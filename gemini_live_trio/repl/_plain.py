@@ -19,6 +19,7 @@ _COLOURS: Final = {
     Kind.HEARD: "36",
     Kind.MODEL: "1;32",
     Kind.THOUGHT: "90",
+    Kind.TOOL: "35",
     Kind.NOTE: "33",
     Kind.ERROR: "1;31",
 }

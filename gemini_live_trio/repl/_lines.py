@@ -12,26 +12,20 @@ import trio
 
 from ._commands import PRESS_AGAIN, Suggestion
 from ._descriptors import LineReader
+from ._keyboard import Keyboard, is_yes
 from ._plain import PlainScreen, wants_colour
 from ._render import Kind, harmless
 
-__all__ = ["LineFront", "is_yes", "open_line_front"]
+__all__ = ["LineFront", "open_line_front"]
 
 
-def is_yes(text: str) -> bool:
-    """Tell whether an answer is a clear yes."""
-    return text.strip().lower() in ("y", "yes")
-
-
-class LineFront(PlainScreen):
+class LineFront(PlainScreen, Keyboard):
     """Lines in, words out; ``open_line_front`` makes it. A ``Front``."""
 
     def __init__(self) -> None:
-        super().__init__(sys.stdout, sys.stderr, colours=wants_colour(os.environ))
-        self.speaking = False
+        PlainScreen.__init__(self, sys.stdout, sys.stderr, colours=wants_colour(os.environ))
+        Keyboard.__init__(self)
         self._to_person, self._from_person = trio.open_memory_channel[str](0)
-        self._interrupted = trio.Event()
-        self._left = trio.Event()
         self._one_question = trio.Lock()
         self._answers: trio.MemorySendChannel[bool] | None = None
         """While a question waits."""
@@ -40,15 +34,6 @@ class LineFront(PlainScreen):
     async def typed(self) -> str:
         """See ``Front``."""
         return await self._from_person.receive()
-
-    async def interrupted(self) -> None:
-        """See ``Front``."""
-        await self._interrupted.wait()
-        self._interrupted = trio.Event()
-
-    async def left(self) -> None:
-        """See ``Front``."""
-        await self._left.wait()
 
     async def ask(self, question: str) -> bool:
         """See ``Front``. The next line is the answer."""
@@ -86,7 +71,7 @@ class LineFront(PlainScreen):
             if not self._answer(is_yes(line)):
                 await self._to_person.send(line)
         self._answer(False)
-        self._left.set()
+        self.leave()
 
     async def _watch_keyboard(self) -> None:
         if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -102,10 +87,9 @@ class LineFront(PlainScreen):
         if self._answer(False):
             return
         if self.speaking:
-            self.speaking = False
-            self._interrupted.set()
+            self.interrupt()
         elif self._about_to_leave:
-            self._left.set()
+            self.leave()
         else:
             self._about_to_leave = True
             self.line(Kind.NOTE, PRESS_AGAIN)

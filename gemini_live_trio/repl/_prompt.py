@@ -49,10 +49,11 @@ from prompt_toolkit.search import stop_search
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
 
+from ._colours import COLOURS
 from ._commands import PRESS_AGAIN, Suggestion
 from ._completion import Completions
 from ._history import FileHistory, history_path
-from ._lines import is_yes
+from ._keyboard import Keyboard, is_yes
 from ._render import Kind, harmless
 from ._rows import Row, Rows, cut
 from ._terminal import Terminal
@@ -68,17 +69,7 @@ PAINT_SECONDS = 0.03
 interpreter meanwhile. Keys are echoed at once."""
 YES_OR_NO: Final = "yes or no> "
 
-STYLE: Final = Style.from_dict(
-    {
-        "you": "ansicyan bold",
-        "heard": "ansicyan",
-        "model": "ansigreen bold",
-        "thought": "ansibrightblack",
-        "tool": "ansimagenta",
-        "note": "ansiyellow",
-        "error": "ansired bold",
-    }
-)
+STYLE: Final = Style.from_dict({kind.value: colour.name for kind, colour in COLOURS.items()})
 
 
 @attrs.define(eq=False)
@@ -88,17 +79,17 @@ class _Question:
     answered: trio.Event = attrs.field(factory=trio.Event)
 
 
-class Prompt:
+class Prompt(Keyboard):
     """The terminal, while it shows a prompt; ``open_prompt`` makes it. A ``Front``."""
 
     def __init__(
         self, token: trio.lowlevel.TrioToken, source: Input | None, sink: Output | None
     ) -> None:
+        super().__init__()
         self._token = token
         self._source = source
         self._sink = sink
-        # Shared by both sides; each step is one that the interpreter makes whole.
-        self.speaking = False
+        # Shared by both sides, as is ``speaking``; each step is one that Python makes whole.
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._to_show: deque[Row] = deque()
@@ -109,8 +100,6 @@ class Prompt:
         # Trio's side.
         self._typed: deque[str] = deque()
         self._was_typed = trio.Event()
-        self._interrupted = trio.Event()
-        self._left = trio.Event()
         self._one_question = trio.Lock()
         self._started = trio.Event()
         self._shown_some = trio.Event()
@@ -137,15 +126,6 @@ class Prompt:
             await self._was_typed.wait()
         await trio.lowlevel.checkpoint()
         return self._typed.popleft()
-
-    async def interrupted(self) -> None:
-        """See ``Front``."""
-        await self._interrupted.wait()
-        self._interrupted = trio.Event()
-
-    async def left(self) -> None:
-        """See ``Front``."""
-        await self._left.wait()
 
     async def ask(self, question: str) -> bool:
         """See ``Front``. Questions of several tasks are put one after the other."""
@@ -218,9 +198,6 @@ class Prompt:
     def _take(self, line: str) -> None:
         self._typed.append(line)
         self._was_typed.set()
-
-    def _interrupt(self) -> None:
-        self._interrupted.set()
 
     def _has_shown(self) -> None:
         self._shown_some.set()
@@ -303,7 +280,7 @@ class Prompt:
         try:
             await self._session.prompt_async(handle_sigint=False, set_exception_handler=False)
         except EOFError:  # the terminal is gone
-            self._tell(self._left.set)
+            self._tell(self.leave)
             await asyncio.Event().wait()
 
     # --- The prompt's side: drawing --------------------------------------------------------------
@@ -417,11 +394,11 @@ class Prompt:
                 self._answer("")
             elif self.speaking:
                 self.speaking = False
-                self._tell(self._interrupt)
+                self._tell(self.interrupt)
             elif event.current_buffer.text:
                 event.current_buffer.reset()
             elif self._was_about_to_leave:
-                self._tell(self._left.set)
+                self._tell(self.leave)
             else:
                 self._about_to_leave = True
                 self._remark(PRESS_AGAIN)
@@ -431,7 +408,7 @@ class Prompt:
             if self._asked is not None:
                 self._answer("")
             else:
-                self._tell(self._left.set)
+                self._tell(self.leave)
 
         @keys.add("enter", filter=asked & ~is_searching)
         @keys.add("c-o", filter=asked & ~is_searching)

@@ -5,23 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import Final, TextIO
+from typing import TextIO
 
 import trio
 
+from ._colours import COLOURS
 from ._descriptors import TextWriter
 from ._render import Kind
 
 __all__ = ["PlainScreen", "standard_screen", "wants_colour"]
-
-_COLOURS: Final = {
-    Kind.YOU: "1;36",
-    Kind.HEARD: "36",
-    Kind.MODEL: "1;32",
-    Kind.THOUGHT: "90",
-    Kind.NOTE: "33",
-    Kind.ERROR: "1;31",
-}
 
 
 def wants_colour(environment: Mapping[str, str]) -> bool:
@@ -104,7 +96,7 @@ class PlainScreen:
 
 
 def _coloured(kind: Kind, text: str) -> str:
-    return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
+    return f"\x1b[{COLOURS[kind].code}m{text}\x1b[0m"
 
 
 def standard_screen() -> PlainScreen:

@@ -2,11 +2,18 @@
 
 prompt-toolkit needs an asyncio loop, so it gets one, in a thread of its own. That thread is the
 only one that touches the terminal, and keys are echoed even while Trio is busy. The two sides leave
-each other notes: lines that were typed go to Trio with ``run_sync_soon``, rows to be shown and the
-wish to stop come from there with ``call_soon_threadsafe``.
+each other notes: what was typed goes to Trio with ``run_sync_soon``, rows to be shown and the wish
+to stop come from there with ``call_soon_threadsafe``.
 
 Finished rows are printed above the prompt. The row that still grows is part of the prompt's own
 message, since text that doesn't end in a newline would be overwritten by the next redrawing.
+
+prompt-toolkit's own way to print above a prompt gives the terminal back to the system's line
+editing meanwhile. A key that came just then would be echoed in a wrong place, Enter would become a
+newline, and Ctrl-C a signal that ends the program; and after each such row the terminal is asked
+where the cursor is, and the bar hidden until it has answered. So here the prompt is erased, rows
+are written, and it is drawn again, within one step of the loop. For the same reason one prompt
+lasts from the beginning to the end: lines are taken, and questions put, while it stays.
 
 The thread is waited for: it restores the terminal before the nursery closes. Only a terminal that
 takes nothing any more can hold the thread up; after ``PATIENCE`` it is left behind, and the
@@ -19,29 +26,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
+import attrs
 import trio
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import create_app_session, in_terminal
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import ConditionalCompleter
 from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.output import Output, create_output
+from prompt_toolkit.output import Output
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.renderer import print_formatted_text
+from prompt_toolkit.search import stop_search
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
 
-from ._commands import COMMANDS, PRESS_AGAIN
-from ._render import Kind
-from ._rows import Row, Rows
+from ._colours import COLOURS
+from ._commands import PRESS_AGAIN, Suggestion
+from ._completion import Completions
+from ._history import FileHistory, history_path
+from ._keyboard import Keyboard, is_yes
+from ._render import Kind, harmless
+from ._rows import Row, Rows, cut
+from ._terminal import Terminal
 
 __all__ = ["Prompt", "open_prompt"]
 
@@ -49,59 +64,80 @@ PATIENCE = 2.0
 """Seconds for the thread to end."""
 MANY_ROWS = 200
 """So many may wait to be shown before ``flush`` waits for the terminal."""
+PAINT_SECONDS = 0.03
+"""Between two drawings of what comes from Trio's side: each costs milliseconds, and Trio needs the
+interpreter meanwhile. Keys are echoed at once."""
+YES_OR_NO: Final = "yes or no> "
 
-STYLE: Final = Style.from_dict(
-    {
-        "you": "ansicyan bold",
-        "heard": "ansicyan",
-        "model": "ansigreen bold",
-        "thought": "ansibrightblack",
-        "note": "ansiyellow",
-        "error": "ansired bold",
-    }
-)
+STYLE: Final = Style.from_dict({kind.value: colour.name for kind, colour in COLOURS.items()})
 
 
-class Prompt:
-    """The terminal, while it shows a prompt; ``open_prompt`` makes it. Also a ``Screen``."""
+@attrs.define(eq=False)
+class _Question:
+    text: str
+    answer: bool | None = None
+    answered: trio.Event = attrs.field(factory=trio.Event)
+
+
+class Prompt(Keyboard):
+    """The terminal, while it shows a prompt; ``open_prompt`` makes it. A ``Front``."""
 
     def __init__(
         self, token: trio.lowlevel.TrioToken, source: Input | None, sink: Output | None
     ) -> None:
+        super().__init__()
         self._token = token
         self._source = source
         self._sink = sink
-        # Shared by both sides; each step is one that the interpreter makes whole.
+        # Shared by both sides, as is ``speaking``; each step is one that Python makes whole.
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._to_show: deque[Row] = deque()
         self._growing: Row | None = None
         self._status = ""
+        self._question: _Question | None = None
+        self._completions = Completions()
         # Trio's side.
-        self._typed: deque[str | None] = deque()
+        self._typed: deque[str] = deque()
         self._was_typed = trio.Event()
+        self._one_question = trio.Lock()
         self._started = trio.Event()
         self._shown_some = trio.Event()
         self._rows = Rows(self._columns, get_cwidth)
         self._thread_scope = trio.CancelScope(shield=True)
-        self._terminal = None if sink is not None else _Terminal()
+        self._terminal = None if sink is not None else Terminal()
         # The prompt's side.
         self._session: PromptSession[str]
         self._shown: Row | None = None
+        self._asked: _Question | None = None
+        self._draft = Document()
         self._wake: asyncio.Event
         self._ending: asyncio.Event
         self._fault: BaseException | None = None
         self._about_to_leave = False
+        self._was_about_to_leave = False
 
     # --- Trio's side -----------------------------------------------------------------------
 
-    async def typed(self) -> str | None:
-        """Wait for a line, ``None`` where the user wants to leave."""
+    async def typed(self) -> str:
+        """See ``Front``."""
         while not self._typed:
             self._was_typed = trio.Event()
             await self._was_typed.wait()
         await trio.lowlevel.checkpoint()
         return self._typed.popleft()
+
+    async def ask(self, question: str) -> bool:
+        """See ``Front``. Questions of several tasks are put one after the other."""
+        async with self._one_question:
+            self._question = asked = _Question(harmless(question))
+            self._call_soon(self._wake.set)
+            try:
+                await asked.answered.wait()
+            finally:
+                self._question = None
+                self._call_soon(self._wake.set)
+            return asked.answer is True
 
     def add(self, kind: Kind, text: str) -> None:
         """See ``Screen``."""
@@ -125,8 +161,14 @@ class Prompt:
 
     def status(self, text: str) -> None:
         """Put a text in the bar at the bottom."""
-        self._status = text
-        self._show(())
+        text = harmless(text).replace("\n", " ").replace("\t", " ")
+        if text != self._status:
+            self._status = text
+            self._call_soon(self._wake.set)
+
+    def offer(self, choices: Callable[[str], Sequence[Suggestion]]) -> None:
+        """See ``Front``."""
+        self._completions.choices = choices
 
     def _show(self, rows: Sequence[Row]) -> None:
         self._to_show.extend(rows)
@@ -148,12 +190,19 @@ class Prompt:
         if self._loop is not None:
             self._call_soon(self._ending.set)
 
-    def _call_soon(self, function: Any) -> None:
+    def _call_soon(self, function: Callable[[], object]) -> None:
         assert self._loop is not None
         with contextlib.suppress(RuntimeError):  # that loop has ended
             self._loop.call_soon_threadsafe(function)
 
-    # --- The prompt's side -------------------------------------------------------------------
+    def _take(self, line: str) -> None:
+        self._typed.append(line)
+        self._was_typed.set()
+
+    def _has_shown(self) -> None:
+        self._shown_some.set()
+
+    # --- The prompt's side: its life -------------------------------------------------------------
 
     def _thread(self) -> None:
         sink = self._sink if self._terminal is None else self._terminal.open()
@@ -173,28 +222,35 @@ class Prompt:
         self._ending = asyncio.Event()
         self._session = PromptSession(
             message=self._message,
-            bottom_toolbar=lambda: self._status,
-            completer=_Completions(),
+            prompt_continuation=lambda width, *_: " " * width,
+            bottom_toolbar=lambda: cut(self._status, self._columns(), get_cwidth),
+            completer=ConditionalCompleter(
+                self._completions, Condition(lambda: self._asked is None)
+            ),
+            complete_in_thread=True,
             complete_while_typing=False,
             reserve_space_for_menu=4,
+            history=FileHistory(history_path(os.environ), self._complain),
             key_bindings=self._keys(),
+            enable_suspend=True,
             style=STYLE,
             erase_when_done=True,
         )
-        self._session.default_buffer.on_text_changed += self._stay
+        self._session.default_buffer.accept_handler = self._accept
+        self._session.app.key_processor.before_key_press += self._any_key
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._failed)
         self._loop = loop
         self._token.run_sync_soon(self._started.set)
         if not self._stopping:
             await self._prompt_until_the_end()
-        self._print_all()
+        self._print_rows()
 
     async def _prompt_until_the_end(self) -> None:
         """Return when Trio's side says so, or raise what made it impossible to go on."""
         tasks = [
             asyncio.create_task(work)
-            for work in (self._prompt_loop(), self._paint_loop(), self._wait_for_end())
+            for work in (self._prompt(), self._paint_loop(), self._wait_for_end())
         ]
         # This task itself is never cancelled, so that what comes after this happens.
         ended, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -220,33 +276,45 @@ class Prompt:
         self._fault = self._fault or fault
         self._ending.set()
 
-    async def _prompt_loop(self) -> None:
-        while True:
-            try:
-                line = await self._session.prompt_async(
-                    handle_sigint=False, set_exception_handler=False
-                )
-            except EOFError:
-                self._tell(None)
-                await asyncio.Event().wait()
-            else:
-                self._about_to_leave = False
-                self._tell(line)
+    async def _prompt(self) -> None:
+        try:
+            await self._session.prompt_async(handle_sigint=False, set_exception_handler=False)
+        except EOFError:  # the terminal is gone
+            self._tell(self.leave)
+            await asyncio.Event().wait()
+
+    # --- The prompt's side: drawing --------------------------------------------------------------
 
     async def _paint_loop(self) -> None:
+        app = self._session.app
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if self._to_show:
-                async with in_terminal():
-                    self._print_all()
-            else:
+            self._turn_to_question()
+            if not self._to_show:
                 self._shown = self._growing
-                self._session.app.invalidate()
+                app.invalidate()
+            elif app.is_running:
+                # An answer of the terminal must not be about a place that is none any more.
+                await app.renderer.wait_for_cpr_responses()
+                below = app.renderer._min_available_height
+                app.renderer.erase()
+                below -= self._print_rows()
+                # Known, so the terminal needn't be asked.
+                app.renderer._min_available_height = max(1, below)
+                app._redraw()
+            else:
+                self._print_rows()
+            await asyncio.sleep(PAINT_SECONDS)
 
-    def _print_all(self) -> None:
+    def _print_rows(self) -> int:
+        """Print what waits to be shown, and return how many rows that was."""
+        count = 0
+        fragments: StyleAndTextTuples = []
         while self._to_show:
-            fragments = [*_fragments(self._to_show.popleft()), ("", "\n")]
+            fragments += [*_fragments(self._to_show.popleft()), ("", "\n")]
+            count += 1
+        if fragments:
             print_formatted_text(
                 self._session.output,
                 fragments,
@@ -254,105 +322,109 @@ class Prompt:
                 color_depth=self._session.output.get_default_color_depth(),
             )
         self._shown = self._growing
-        self._token.run_sync_soon(self._has_shown)
-
-    def _has_shown(self) -> None:
-        self._shown_some.set()
+        self._tell(self._has_shown)
+        return count
 
     def _message(self) -> StyleAndTextTuples:
-        shown = self._shown
-        growing = [] if shown is None else [*_fragments(shown), ("", "\n")]
-        return [*growing, ("class:you", Kind.YOU.mark)]
+        columns = self._columns()
+        rows = [] if self._shown is None else [*self._shown.fitted(columns, get_cwidth)]
+        mark = Kind.YOU.mark
+        if self._asked is not None:
+            rows += self._rows_of(self._asked.text)
+            mark = YES_OR_NO
+        above = [part for row in rows for part in (*_fragments(row), ("", "\n"))]
+        return [*above, ("class:you", mark)]
 
-    def _tell(self, line: str | None) -> None:
-        self._token.run_sync_soon(self._take, line)
+    def _rows_of(self, remark: str) -> Sequence[Row]:
+        return Rows(self._columns, get_cwidth).line(Kind.NOTE, remark)
 
-    def _take(self, line: str | None) -> None:
-        self._typed.append(line)
-        self._was_typed.set()
+    def _remark(self, text: str) -> None:
+        self._to_show.extend(self._rows_of(text))
+        self._wake.set()
 
-    def _stay(self, _buffer: object) -> None:
-        self._about_to_leave = False
+    def _complain(self, text: str) -> None:
+        self._remark(harmless(text))
+
+    # --- The prompt's side: keys -----------------------------------------------------------------
+
+    def _tell(self, function: Callable[..., object], *arguments: Any) -> None:
+        self._token.run_sync_soon(function, *arguments)
+
+    def _any_key(self, _processor: object) -> None:
+        self._was_about_to_leave, self._about_to_leave = self._about_to_leave, False
+
+    def _accept(self, buffer: Buffer) -> bool:
+        """Take a line; what this returns lets the buffer remember it and begin a new one."""
+        # What isn't UTF-8 comes from the keyboard as lone surrogates.
+        text = buffer.text.encode(errors="surrogateescape").decode(errors="replace")
+        self._tell(self._take, text)
+        return False
+
+    def _turn_to_question(self) -> None:
+        """Put the question that Trio's side wants to be put, or take one back."""
+        wanted = self._question
+        if wanted is not None and wanted.answer is not None:
+            wanted = None
+        if wanted is self._asked:
+            return
+        buffer = self._session.default_buffer
+        if self._session.app.layout.is_searching:
+            stop_search()
+        if self._asked is None:
+            self._draft = buffer.document
+        self._asked = wanted
+        buffer.reset(self._draft if wanted is None else None)
+
+    def _answer(self, text: str) -> None:
+        asked = self._asked
+        assert asked is not None
+        asked.answer = is_yes(text)
+        self._turn_to_question()
+        self._remark(f"{asked.text} {'Yes.' if asked.answer else 'No.'}")
+        self._tell(asked.answered.set)
 
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()
+        asked = Condition(lambda: self._asked is not None)
+        empty = Condition(lambda: not self._session.default_buffer.text)
 
-        @keys.add("c-c")
+        @keys.add("c-c", filter=~is_searching)
         def _(event: KeyPressEvent) -> None:
-            if self._about_to_leave:
-                self._tell(None)
-                return
-            event.current_buffer.reset()
-            self._about_to_leave = True
-            self._to_show.append(Row(Kind.NOTE, Kind.NOTE.mark, PRESS_AGAIN))
-            self._wake.set()
+            if self._asked is not None:
+                self._answer("")
+            elif self.speaking:
+                self.speaking = False
+                self._tell(self.interrupt)
+            elif event.current_buffer.text:
+                event.current_buffer.reset()
+            elif self._was_about_to_leave:
+                self._tell(self.leave)
+            else:
+                self._about_to_leave = True
+                self._remark(PRESS_AGAIN)
+
+        @keys.add("c-d", filter=~is_searching & (asked | empty))
+        def _(_event: KeyPressEvent) -> None:
+            if self._asked is not None:
+                self._answer("")
+            else:
+                self._tell(self.leave)
+
+        @keys.add("enter", filter=asked & ~is_searching)
+        @keys.add("c-o", filter=asked & ~is_searching)
+        def _(event: KeyPressEvent) -> None:
+            self._answer(event.current_buffer.text)
+
+        @keys.add("c-j", filter=~asked & ~is_searching)
+        @keys.add("escape", "enter", filter=~asked & ~is_searching)
+        def _(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text("\n")
 
         return keys
 
 
 def _fragments(row: Row) -> StyleAndTextTuples:
     return [(f"class:{row.kind.value}", row.mark), ("", row.text)]
-
-
-class _Completions(Completer):
-    """Commands after ``/``, files after ``@``."""
-
-    def __init__(self) -> None:
-        self._paths = PathCompleter(expanduser=True)
-
-    def get_completions(
-        self, document: Document, complete_event: CompleteEvent
-    ) -> Iterable[Completion]:
-        """Give what may follow."""
-        text = document.text_before_cursor
-        if text.startswith("/") and " " not in text:
-            for command in COMMANDS:
-                if command.name.startswith(text):
-                    yield Completion(command.name, -len(text), display_meta=command.summary)
-            return
-        word = text.rpartition(" ")[2]
-        if word.startswith("@"):
-            path = Document(word[1:], len(word) - 1)
-            yield from self._paths.get_completions(path, complete_event)
-
-
-class _Terminal:
-    """What is left of the terminal's state, and a file for the thread alone to write to."""
-
-    def __init__(self) -> None:
-        self._file: TextIO | None = None
-        self._saved: list[Any] | None = None
-        self._streams = sys.stdout, sys.stderr
-        if sys.platform != "win32":
-            import termios
-
-            with contextlib.suppress(termios.error):
-                self._saved = termios.tcgetattr(sys.stdin.fileno())
-
-    def open(self) -> Output | None:
-        """Return what to draw on; ``None`` for prompt-toolkit's own choice."""
-        if sys.platform == "win32":
-            return None
-        self._file = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-        return create_output(stdout=self._file)
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-
-    def give_back(self) -> None:
-        """Restore the terminal without the thread; what it wouldn't take is dropped."""
-        sys.stdout, sys.stderr = self._streams
-        if sys.platform == "win32":
-            return
-        import termios
-
-        with contextlib.suppress(termios.error):
-            termios.tcflush(sys.stdout.fileno(), termios.TCOFLUSH)
-            if self._saved is not None:
-                termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._saved)
 
 
 @asynccontextmanager

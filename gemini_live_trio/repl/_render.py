@@ -33,6 +33,8 @@ class Kind(enum.Enum):
     """What the service understood of the user's speech."""
     MODEL = "model"
     THOUGHT = "thought"
+    TOOL = "tool"
+    """What the model does with this machine, and what comes of it."""
     NOTE = "note"
     ERROR = "error"
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gemini_live_trio import codec, events, wire
 from gemini_live_trio.errors import DecodeError
@@ -27,7 +29,7 @@ from gemini_live_trio.events import (
     Usage,
 )
 from gemini_live_trio.repl._render import Kind, Narrator, as_json, harmless, turn_is_over
-from gemini_live_trio.repl._rows import Rows
+from gemini_live_trio.repl._rows import Row, Rows, cut
 
 
 class Paper:
@@ -275,8 +277,47 @@ def test_long_words_and_wide_characters_fit_the_terminal() -> None:
         assert "".join(row[7:] for row in rows).replace(" ", "") == text.replace(" ", "")
 
 
-def test_a_terminal_of_no_width_still_gets_text() -> None:
-    assert "".join(row[7:] for row in rows_of(["abcdefghijklmnop"], 0)) == "abcdefghijklmnop"
+def test_a_terminal_of_hardly_any_width_still_gets_text() -> None:
+    text = "".join(rows_of(["abcdefghijklmnop"], 0))
+    assert text == "model> abcdefghijklmnop"
+    # Beside the mark there is no room, so what comes after begins at the left edge.
+    assert rows_of(["one two three four"], 14) == ["model> one", "two three", "four"]
+
+
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+FLAGS = "\U0001f1e9\U0001f1ea\U0001f1eb\U0001f1f7"
+WAVE = "\U0001f44b\U0001f3fd"
+ACCENTED = "e\u0301"
+
+
+@pytest.mark.parametrize("drawn", [FAMILY, FLAGS[:2], WAVE, ACCENTED, "\u0915\u093f"])
+def test_what_is_drawn_as_one_character_is_not_torn_apart(drawn: str) -> None:
+    rows = rows_of([drawn * 40], 20)
+    assert len(rows) > 1
+    for row in rows:
+        assert set(row[7:].split(drawn)) == {""}
+    streamed = rows_of(list(drawn * 40), 20)
+    assert "".join(row[7:] for row in streamed) == drawn * 40
+
+
+def test_marks_piled_up_on_a_letter_do_not_make_a_row_endless() -> None:
+    rows = rows_of(["a" + "\u0301" * 10_000], 20)
+    assert max(map(len, rows)) < 200
+    assert sum(row.count("\u0301") for row in rows) == 10_000
+
+
+def test_a_row_is_fitted_to_a_terminal_of_another_width() -> None:
+    row = Row(Kind.MODEL, "model> ", "once upon a time there was")
+    shown = [each.mark + each.text for each in row.fitted(20, len)]
+    assert shown == ["model> once upon a", "       time there", "       was"]
+    assert [*row.fitted(80, len)] == [row]
+
+
+@given(st.text(), st.integers(0, 50))
+def test_a_text_is_cut_to_what_fits(text: str, columns: int) -> None:
+    got = cut(text, columns, wide)
+    assert wide(got) <= columns
+    assert got == text or columns < 2 or (got.endswith("…") and text.startswith(got[:-1]))
 
 
 def test_newlines_of_the_text_are_kept() -> None:

@@ -1,0 +1,39 @@
+"""What a person can wish besides saying something, whatever the terminal."""
+
+from __future__ import annotations
+
+import trio
+
+__all__ = ["Keyboard", "is_yes"]
+
+
+class Keyboard:
+    """Waits for wishes; see ``Front``."""
+
+    def __init__(self) -> None:
+        self.speaking = False
+        self._interrupted = trio.Event()
+        self._left = trio.Event()
+
+    async def interrupted(self) -> None:
+        """See ``Front``."""
+        await self._interrupted.wait()
+        self._interrupted = trio.Event()
+
+    async def left(self) -> None:
+        """See ``Front``."""
+        await self._left.wait()
+
+    def interrupt(self) -> None:
+        """The model shall be silent; ``speaking`` counts as answered until it is set again."""
+        self.speaking = False
+        self._interrupted.set()
+
+    def leave(self) -> None:
+        """The person wants to leave."""
+        self._left.set()
+
+
+def is_yes(text: str) -> bool:
+    """Tell whether an answer is a clear yes."""
+    return text.strip().lower() in ("y", "yes")

@@ -113,10 +113,7 @@ class Changing(Part):
 
     def _stage(self, **changes: object) -> None:
         self._staged.stage(**changes)
-        changes_in_words = "; ".join(self._staged.changes)
-        self._console.narrator.note(
-            f"Waiting for /apply: {changes_in_words}." if changes_in_words else "As it is already."
-        )
+        self._console.narrator.note(self._staged.told())
 
     async def _apply(self, _values: Mapping[str, str]) -> None:
         note = self._console.narrator.note
@@ -129,6 +126,8 @@ class Changing(Part):
         for finding in plan.config.findings():
             if not finding.blocks:
                 note(f"{finding}.")
+        if plan.left_out:
+            note(f"This model won't have {', '.join(plan.left_out)}, so that is left out.")
         kept = await self._console.keeper.change(plan)
         # Something else may have been staged meanwhile.
         self._staged.active = wanted

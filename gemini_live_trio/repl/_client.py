@@ -25,9 +25,11 @@ from ._front import Front
 from ._keeper import Keeper, Opener, Plan
 from ._options import Options
 from ._render import Narrator
+from ._saving import Saving
 from ._saying import Say, understand
 from ._settings import Settings, Staged
 from ._speaking import Recorder, speak
+from ._toolbox import Toolbox, ToolSwitches
 
 __all__ = ["Client"]
 
@@ -112,13 +114,16 @@ class Client:
 
     def _assemble(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
+        self._toolbox = Toolbox(self._options, self._front.ask)
         staged = Staged(
             Settings(
                 model=self._config.model,
                 voice=self._config.voice,
                 system=_text_of(self._config.system_instruction),
+                tools=self._toolbox.at_first(self._config),
             )
         )
+        parts: list[Part] = []
         self._keeper = Keeper(
             nursery,
             self._plan(staged.active),
@@ -129,7 +134,8 @@ class Client:
             holds_awake=lambda: any(part.holds_awake() for part in self._parts),
         )
         console = Console(self._front, self._narrator, nursery, self._keeper, staged, self._options)
-        parts: list[Part] = []
+        saving = Saving(console)
+        self._keeper.observers.append(saving)
         parts += [
             Basics(
                 console,
@@ -139,12 +145,14 @@ class Client:
                 interrupt=self._interrupt,
             ),
             Changing(console, self._plan),
+            ToolSwitches(console, self._toolbox),
+            saving,
         ]
         self._parts = parts
         self._actions = {name: do for part in parts for name, do in part.actions().items()}
 
     def _plan(self, settings: Settings) -> Plan:
-        return Plan(config=settings.applied(self._config))
+        return self._toolbox.plan(settings.applied(self._config), settings.tools)
 
     # --- Tasks -----------------------------------------------------------------------------
 

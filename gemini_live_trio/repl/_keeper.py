@@ -51,6 +51,8 @@ class Plan:
 
     config: SessionConfig
     tools: Sequence[Tool] = ()
+    left_out: Sequence[str] = ()
+    """What of the toolbox the model won't have."""
 
 
 class Opener(Protocol):
@@ -117,6 +119,8 @@ class Keeper:
         self.session: LiveSession | None = None
         """The one that is open."""
         self.dialling = False
+        self.observers: list[SessionObserver] = []
+        """Told what the sessions do that are opened from now on."""
         self._nursery = nursery
         self._opener = opener
         self._hear = hear
@@ -136,10 +140,10 @@ class Keeper:
 
     @property
     def entries(self) -> Sequence[Entry]:
-        """The conversation as it was said, over all sessions."""
+        """The conversation as it was said, over all sessions, numbered through."""
         if self.session is None:
             return self._past.entries
-        return [*self._past.entries, *self.session.transcript.in_order()[self._seeded :]]
+        return [*self._past.entries, *self._new_entries(self.session)]
 
     @property
     def tokens(self) -> Tokens:
@@ -261,6 +265,16 @@ class Keeper:
 
     # --- Within ----------------------------------------------------------------------------
 
+    def _new_entries(self, session: LiveSession) -> Sequence[Entry]:
+        """What a session's transcript has beyond what it began with."""
+        past = self._past.entries
+        entries = session.transcript.in_order()[self._seeded :]
+        turns = (past[-1].turn if past else 0) - (entries[0].turn - 1 if entries else 0)
+        return [
+            attrs.evolve(entry, index=index, turn=entry.turn + turns)
+            for index, entry in enumerate(entries, len(past))
+        ]
+
     async def _wake(self) -> LiveSession:
         if self.session is None:
             self.dialling = True
@@ -281,7 +295,10 @@ class Keeper:
         try:
             history, arrival = self._past.history, _Arrival()
             async with self._opener(
-                self.plan, resume=self._handle(), history=history, observers=[arrival]
+                self.plan,
+                resume=self._handle(),
+                history=history,
+                observers=[arrival, *self.observers],
             ) as session:
                 self._seeded = len(session.transcript)
                 self._kept = _kept(arrival.resumed, self._seeded)
@@ -315,7 +332,7 @@ class Keeper:
     def _keep(self, session: LiveSession) -> None:
         """Take out of a session that is over what the next one needs."""
         past, resumption = self._past, session.resumption
-        past.entries.extend(session.transcript.in_order()[self._seeded :])
+        past.entries.extend(self._new_entries(session))
         past.tokens += session.usage.total
         past.history = session.transcript.contents()
         if resumption.handle is not None:

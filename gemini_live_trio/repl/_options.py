@@ -69,6 +69,10 @@ class Options:
     """Seconds for a scripted run."""
     retries: int = 10
     verbose: bool = False
+    tools: Mapping[str, bool] = attrs.field(factory=dict)
+    """What of the toolbox is switched otherwise than by default."""
+    workspace: Path | None = None
+    """The folder that tools may look into; the current one by default."""
     sleep_after: float = 90.0
     """Seconds without activity until a session with a person sleeps; 0 for never."""
 

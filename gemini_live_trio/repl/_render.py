@@ -139,6 +139,14 @@ class Narrator:
             case events.Reconnecting():
                 self._break_off()
                 self._remark(event)
+            case (
+                events.ToolStarted()
+                | events.ToolProgress()
+                | events.ToolFinished()
+                | events.ToolEnded()
+            ):
+                if (told := _of_tool(event)) is not None:
+                    self._screen.line(Kind.TOOL, harmless(told))
             case events.ServerError(text=text):
                 self.error(f"The service says: {text}")
             case _:
@@ -175,6 +183,31 @@ class Narrator:
             self.note(remark)
 
 
+MOST_ARGUMENTS: Final = 200
+"""Characters."""
+
+
+def _of_tool(event: events.ToolEvent) -> str | None:
+    match event:
+        case events.ToolStarted(name=name, args=args):
+            given = ", ".join(
+                f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in args.items()
+            )
+            cut = given if len(given) <= MOST_ARGUMENTS else f"{given[:MOST_ARGUMENTS]}…"
+            return f"{name}({cut})"
+        case events.ToolProgress(name=name, text=text):
+            return f"{name}: {text}"
+        case events.ToolFinished(name=name, seconds=seconds, failed=failed, error=error):
+            if failed:
+                return f"{name} failed after {seconds:.1f} s: {error or 'it gave no reason'}"
+            return f"{name} took {seconds:.1f} s" if seconds >= 1 else None
+        case events.ToolEnded(name=name, outcome=outcome, reason=reason):
+            if outcome is events.ToolOutcome.ANSWERED:
+                return None
+            return f"{name}: {outcome.value}{f', {reason}' if reason else ''}"
+    return None
+
+
 def _remark_on(event: Event) -> str | None:
     """What everybody should know."""
     match event:
@@ -194,8 +227,6 @@ def _remark_on(event: Event) -> str | None:
             return f"The service ends this connection {when}; the session moves on by itself."
         case events.Stalled(seconds=seconds):
             return f"Nothing has come for {seconds:.0f} s, though something should."
-        case events.ToolCall(name=name):
-            return f"The model wants to call {name}, which this program doesn't offer."
         case events.ExecutableCode(code=code):
             return f"The model runs code:\n{code}"
         case events.CodeResult(output=output):

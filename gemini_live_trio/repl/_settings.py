@@ -54,9 +54,10 @@ class Staged:
         """Have some changes wait."""
         self.waiting = attrs.evolve(self.waiting, **changes)  # type: ignore[arg-type]
 
-    def settle(self) -> None:
-        """What waited is in force now."""
-        self.active = self.waiting
+    def told(self) -> str:
+        """Say what waits."""
+        changes = "; ".join(self.changes)
+        return f"Waiting for /apply: {changes}" if changes else "As it is already."
 
 
 def shortened(text: str | None, *, most: int = 200) -> str:

@@ -126,7 +126,7 @@ class _Conductor:
         self._options = options
         self._screen = screen
         self._recorder = recorder
-        self._turns = Turns(options.config.model)
+        self._turns = Turns(session)
         self._backlog = _Backlog()
 
     async def listen(self) -> None:
@@ -213,6 +213,7 @@ class _Conductor:
                     turns.answered_call(response)
             case Interrupt():
                 await session.interrupt()
+                turns.silenced()
             case Reconnect():
                 await session.reconnect()
             case Wait(until="turn"):

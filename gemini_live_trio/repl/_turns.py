@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
+from .. import LiveSession
 from ..errors import ConfigError
 from ..events import (
     Event,
@@ -24,7 +25,15 @@ from ..events import (
 )
 from ..wire import FunctionResponse, FunctionResponseScheduling
 from ._errors import ConversationFailed
-from ._patience import AFTER_RECONNECT, ANSWERED, FOR_USAGE, SILENT, TRANSCRIBED, ends_no_turns
+from ._patience import (
+    AFTER_RECONNECT,
+    AFTER_RESULT,
+    ANSWERED,
+    FOR_USAGE,
+    SILENT,
+    TRANSCRIBED,
+    ends_no_turns,
+)
 from ._render import turn_is_over
 
 __all__ = ["Turns"]
@@ -34,25 +43,31 @@ class Turns:
     """What is known of the turns, by what was asked for and by the events that were shown.
 
     Args:
-      model: Whose.
+      session: Knows what its events don't tell: whether a call's result is part of the turn that
+        runs, or begins another.
 
     Attributes:
       speaking: Sound was sent, and nothing says yet that it is over.
       calls: The names of the functions whose results the model waits for, by the calls' ids.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, session: LiveSession) -> None:
         self.speaking = False
         self.calls: dict[str, str] = {}
-        self._endless = ends_no_turns(model)
+        self._session = session
+        self._endless = ends_no_turns(session.setup.model or "")
         self._due = False
         self._running = False
         self._older = False
         """A turn was running when the newest thing was said; its end is no answer to that."""
         self._cut = False
-        """That turn was interrupted; what comes next isn't its."""
+        """A turn was interrupted, and has still to end; that end answers nothing."""
         self._answered = False
         """A turn has ended since sound began."""
+        self._result_given = False
+        """A function's result was sent, and the model hasn't spoken since."""
+        self._gave_up = False
+        """Nothing came for too long, so nothing is waited for until something is said."""
         self._uncounted = False
         self._patience = SILENT
         self._perhaps = False
@@ -65,8 +80,13 @@ class Turns:
     def asked(self) -> None:
         """Something was said that calls for an answer."""
         self._due = True
-        self._older, self._cut = self._running, False
+        self._older = self._running
         self._expect(SILENT, perhaps=False)
+
+    def silenced(self) -> None:
+        """The model was asked to stop, and nothing else."""
+        self._due = False
+        self._notify()
 
     def sound_came(self) -> None:
         """A piece of sound is sent."""
@@ -86,14 +106,16 @@ class Turns:
         """A call was answered."""
         if not response.will_continue:
             self.calls.pop(response.id or "", None)
-        silent = response.scheduling == FunctionResponseScheduling.SILENT
-        if not self.busy and not silent:
-            self.asked()
-        self._notify()
+        if response.scheduling != FunctionResponseScheduling.SILENT:
+            self._result_given = True
+            if not self.busy:
+                self.asked()
+        self._expect(self._patience, perhaps=self._perhaps)
 
     def _expect(self, patience: float, *, perhaps: bool) -> None:
         self._patience, self._perhaps = patience, perhaps
         self._news_at = trio.current_time()
+        self._gave_up = False
         self._notify()
 
     # --- What comes ------------------------------------------------------------------------
@@ -108,7 +130,7 @@ class Turns:
             case InputTranscription() if self._endless:
                 self._came()
             case Interrupted():
-                self._running, self._cut = False, True
+                self._cut = True
             case ToolCall(id=str(call_id), name=name):
                 self.calls[call_id] = name
             case ToolCallCancellation(ids=ids):
@@ -119,15 +141,23 @@ class Turns:
             case Usage():
                 self._uncounted = False
         if turn_is_over(event):
-            self._running, self._answered, self._uncounted = False, True, True
-            self._due = self._due and self._older
-            self._older = False
+            self._running, self._uncounted = False, True
+            if not self._cut:
+                self._answered = True
+                self._due = self._due and self._older
+                if self._result_given and not self._due:
+                    # It came when the turn that called was over, and has one of its own.
+                    self._due = True
+                    self._expect(AFTER_RESULT, perhaps=True)
+            self._older = self._cut = self._result_given = False
         self._news_at = trio.current_time()
         self._notify()
 
     def _came(self) -> None:
-        self._older = self._older and not self._cut
+        if self._cut:  # so that this is the next turn
+            self._older = self._cut = False
         self._running = True
+        self._result_given = self._gave_up = False
         self._patience = TRANSCRIBED if self._endless else SILENT
         self._perhaps = self._endless
 
@@ -140,7 +170,11 @@ class Turns:
     @property
     def busy(self) -> bool:
         """Whether an answer runs or is due."""
-        return self._due or self._running
+        if self._due or self._running:
+            return True
+        if self.calls or self._endless or self._gave_up:
+            return False  # the session would wait for calls too, and for what won't come
+        return not self._session.turn_state.idle
 
     async def wait_for_turn(self) -> None:
         """Wait for the end of the answer that runs or is due.
@@ -192,6 +226,7 @@ class Turns:
                 await self._changed.wait()
         if scope.cancelled_caught:
             perhaps, patience = self._perhaps, self._patience
-            self._due = self._running = False
+            self._due = self._running = self._older = self._cut = False
+            self._gave_up = True
             if not perhaps:
                 raise ConversationFailed(f"The model did not answer within {patience:g} s.")

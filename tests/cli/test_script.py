@@ -165,7 +165,7 @@ def test_a_model_that_only_transcribes_is_done_when_it_falls_silent(
     async def check() -> None:
         async with script(tmp_path, [tmp_path / "speech.pcm"], mind=None) as (simulator, _):
             server = await simulator.accept()
-            while not _stream_ended(simulator):  # the disk takes its time
+            while not _stream_ended(simulator):  # noqa: ASYNC110 - the disk takes its time
                 await trio.sleep(0.1)
             for text in ("Hello, ", "hello."):
                 heard = wire.LiveServerContent(input_transcription=wire.Transcription(text=text))

@@ -160,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
         action=_AddTurn,
         type=no_blank,
         default=[],
-        help="say this; may be repeated, and mixed with the next two; each ends a turn",
+        help="say this, which ends a turn; may be repeated, and mixed with the next two",
     )
     add(
         "--audio",

@@ -4,7 +4,7 @@ import base64
 import json
 import math
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ FUNCTION = wire.FunctionDeclaration(name="add", description="Adds.")
 CONFIG = SessionConfig(model="gemini-3.8-live", tools=[FUNCTION])
 EARLIER = SessionConfig(model="gemini-3.1-flash-live-preview", tools=[FUNCTION])
 """A model that waits for its functions."""
+COULDNT = "1 of the orders could not be carried out"
 SOUND = base64.b64encode(bytes(640)).decode()
 
 
@@ -78,13 +79,24 @@ class Led:
 
 @asynccontextmanager
 async def led(
-    folder: Path, *, mind: Any = "rules", config: SessionConfig = CONFIG, **options: Any
+    folder: Path,
+    *,
+    mind: Any = "rules",
+    config: SessionConfig = CONFIG,
+    fails: str | None = None,
+    **options: Any,
 ) -> AsyncIterator[Led]:
-    """Start a run, close its input at the end of the block, and wait for its end."""
+    """Start a run, close its input at the end of the block, and wait for its end.
+
+    With ``fails`` it has to fail, with this message.
+    """
+    failure = pytest.RaisesGroup(
+        pytest.RaisesExc(ConversationFailed, match=fails), flatten_subgroups=True
+    )
     wanted = Options(config=config, json=True, json_input=True, **options)
     give, lines = trio.open_memory_channel[str](math.inf)
     async with open_simulator(port=None, mind=mind, commands=True) as simulator:
-        with (folder / "out").open("w") as out:
+        with failure if fails else nullcontext(), (folder / "out").open("w") as out:
             screen = PlainScreen(out, None, colours=False)
             async with (
                 open_session(config, connector=simulator.connector) as session,
@@ -216,13 +228,10 @@ async def test_quit_waits_for_nothing(autojump_clock: MockClock, tmp_path: Path)
 async def test_bad_lines_are_answered_and_counted(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
-    with pytest.RaisesGroup(
-        pytest.RaisesExc(ConversationFailed, match="^5 of the orders could not be carried out")
-    ):
-        async with led(tmp_path) as run:
-            await run.give("{", "", {"txt": "a"}, {"file": str(tmp_path / "none")})
-            await run.give({"tool_response": {"id": "x", "response": {"output": 1}}})
-            await run.give({"video": "AQI=", "mime_type": "audio/pcm"}, {"text": "2 plus 2"})
+    async with led(tmp_path, fails="^5 of the orders could not be carried out") as run:
+        await run.give("{", "", {"txt": "a"}, {"file": str(tmp_path / "none")})
+        await run.give({"tool_response": {"id": "x", "response": {"output": 1}}})
+        await run.give({"video": "AQI=", "mime_type": "audio/pcm"}, {"text": "2 plus 2"})
     said = {error["line"]: error["error"] for error in run.errors()}
     assert sorted(said) == [1, 3, 4, 5, 6]
     assert "There is no file" in said[4]
@@ -232,12 +241,8 @@ async def test_bad_lines_are_answered_and_counted(
 
 
 async def test_strict_ends_at_the_first_bad_line(autojump_clock: MockClock, tmp_path: Path) -> None:
-    with pytest.RaisesGroup(
-        pytest.RaisesExc(ConversationFailed, match="^Line 2: There is no order 'txt'"),
-        flatten_subgroups=True,
-    ):
-        async with led(tmp_path, strict=True) as run:
-            await run.give({"wait": 1}, {"txt": "a"}, {"text": "Hello"})
+    async with led(tmp_path, fails="^Line 2: There is no order 'txt'", strict=True) as run:
+        await run.give({"wait": 1}, {"txt": "a"}, {"text": "Hello"})
     assert run.texts() == []
     assert run.errors() == []
 
@@ -246,9 +251,8 @@ async def test_a_model_that_never_answers_is_told_of_and_given_up(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     begin = trio.current_time()
-    with pytest.RaisesGroup(ConversationFailed):
-        async with led(tmp_path, mind=None) as run:
-            await run.give({"text": "a"}, {"wait": "turn"}, {"wait": "idle"})
+    async with led(tmp_path, fails=COULDNT, mind=None) as run:
+        await run.give({"text": "a"}, {"wait": "turn"}, {"wait": "idle"})
     assert run.errors() == [{"error": "The model did not answer within 60 s.", "line": 2}]
     assert trio.current_time() - begin == pytest.approx(60, abs=2)
 
@@ -256,12 +260,11 @@ async def test_a_model_that_never_answers_is_told_of_and_given_up(
 async def test_the_answer_that_a_broken_connection_swallowed_is_given_up(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
-    with pytest.RaisesGroup(ConversationFailed):
-        async with led(tmp_path, mind=None) as run:
-            server = await run.simulator.accept()
-            await run.give({"text": "a"})
-            await wait_all_tasks_blocked()
-            await server.drop()
+    async with led(tmp_path, fails=COULDNT, mind=None) as run:
+        server = await run.simulator.accept()
+        await run.give({"text": "a"})
+        await wait_all_tasks_blocked()
+        await server.drop()
     (error,) = run.errors()
     assert error == {"error": "The model did not answer within 15 s."}
 
@@ -327,14 +330,13 @@ async def test_a_model_that_only_transcribes_is_done_when_it_falls_silent(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     config = SessionConfig(model="gemini-3.5-transcribe-live", response_modalities=["TEXT"])
-    with pytest.RaisesGroup(ConversationFailed):
-        async with led(tmp_path, mind=None, config=config) as run:
-            server = await run.simulator.accept()
-            await run.give({"text": "Hello"}, {"audio": SOUND}, {"audio_stream_end": True})
-            await wait_all_tasks_blocked()
-            heard = wire.LiveServerContent(input_transcription=wire.Transcription(text="Hello"))
-            await server.send(wire.LiveServerMessage(server_content=heard))
-            begin = trio.current_time()
+    async with led(tmp_path, fails=COULDNT, mind=None, config=config) as run:
+        server = await run.simulator.accept()
+        await run.give({"text": "Hello"}, {"audio": SOUND}, {"audio_stream_end": True})
+        await wait_all_tasks_blocked()
+        heard = wire.LiveServerContent(input_transcription=wire.Transcription(text="Hello"))
+        await server.send(wire.LiveServerMessage(server_content=heard))
+        begin = trio.current_time()
     assert trio.current_time() - begin < 5
     (error,) = run.errors()
     assert error["line"] == 1
@@ -371,9 +373,8 @@ async def test_calls_are_answered_while_an_order_waits_for_the_turn(
 async def test_a_call_that_nobody_is_left_to_answer(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
-    with pytest.RaisesGroup(ConversationFailed):
-        async with led(tmp_path, config=EARLIER) as run:
-            await run.give({"text": '!call add {"a": 1}'})
+    async with led(tmp_path, fails=COULDNT, config=EARLIER) as run:
+        await run.give({"text": '!call add {"a": 1}'})
     assert [error["error"] for error in run.errors()] == [
         "The input ended while the model waits for add."
     ]
@@ -382,16 +383,15 @@ async def test_a_call_that_nobody_is_left_to_answer(
 async def test_calls_that_were_taken_back_wait_no_more(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
-    with pytest.RaisesGroup(ConversationFailed):
-        async with led(tmp_path, mind=None) as run:
-            server = await run.simulator.accept()
-            await server.call("add", {})
-            await wait_all_tasks_blocked()
-            (call,) = [line for line in run.printed() if line.get("event") == "ToolCall"]
-            await server.cancel_calls()
-            over = wire.LiveServerContent(turn_complete=True)
-            await server.send(wire.LiveServerMessage(server_content=over))
-            await wait_all_tasks_blocked()
-            await run.give({"wait": "idle"})
-            await run.give({"tool_response": {"id": call["id"], "response": {"output": 3}}})
+    async with led(tmp_path, fails=COULDNT, mind=None) as run:
+        server = await run.simulator.accept()
+        await server.call("add", {})
+        await wait_all_tasks_blocked()
+        (call,) = [line for line in run.printed() if line.get("event") == "ToolCall"]
+        await server.cancel_calls()
+        over = wire.LiveServerContent(turn_complete=True)
+        await server.send(wire.LiveServerMessage(server_content=over))
+        await wait_all_tasks_blocked()
+        await run.give({"wait": "idle"})
+        await run.give({"tool_response": {"id": call["id"], "response": {"output": 3}}})
     assert [error["line"] for error in run.errors()] == [2]

@@ -5,6 +5,7 @@ import fcntl
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import trio
@@ -22,6 +23,7 @@ from gemini_live_trio import LiveSession, SessionConfig, open_session
 from gemini_live_trio.errors import ConfigError, MediaError
 from gemini_live_trio.events import Interrupted, ModelAudio
 from gemini_live_trio.repl import main
+from gemini_live_trio.repl._orders import Order, read_order
 from gemini_live_trio.repl._piping import AHEAD, MOST_HELD, Voice, speak_input
 from gemini_live_trio.simulator import Simulator, open_simulator
 
@@ -318,3 +320,54 @@ async def test_a_terminal_is_no_source_and_no_player_of_sound() -> None:
         )
         assert said in done.stdout.decode().replace("\r\n", " ")
         assert done.returncode == 2
+
+
+# --- docs/json.md -------------------------------------------------------------------------------
+
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "json.md"
+
+
+def test_every_order_in_the_document_is_one() -> None:
+    documented = [
+        line.split("`")[1]
+        for line in DOCUMENT.read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `{")
+    ]
+    kinds = {type(read_order(order)) for order in documented}
+    assert kinds == set(get_args(Order))
+
+
+async def test_the_example_in_the_document_prints_what_it_says(tmp_path: Path) -> None:
+    (session,) = re.findall(
+        r"^```text\n\$ .*? <<'END'\n(.*?)^> END\n(.*?)^```",
+        DOCUMENT.read_text(encoding="utf-8"),
+        re.M | re.S,
+    )
+    orders, shown = (part.splitlines() for part in session)
+    (tmp_path / "orders").write_text("".join(f"{line.removeprefix('> ')}\n" for line in orders))
+    done = await run(f'"$@" --simulate --json-input < {tmp_path}/orders')
+    printed = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    by_name = {line.get("event", "error"): line for line in printed}
+    *lines, verdict = shown
+    assert done.stderr.decode() == f"{verdict}\n"
+    for line in lines:
+        if line == "...":
+            continue
+        expected = json.loads(line.replace(", ...", ""))
+        if expected.get("event") in (None, "SetupComplete", "GenerationComplete", "TurnComplete"):
+            assert expected in printed
+        else:  # sizes and pieces hang on the voice
+            assert expected.keys() == by_name[expected["event"]].keys()
+
+
+async def test_the_program_in_the_document_runs(tmp_path: Path) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    (tools,) = re.findall(r"^```json\n(.*?)^```", text, re.M | re.S)
+    (program,) = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    (promise,) = re.findall(r"^this program prints `(.*?)`:$", text, re.M)
+    (tmp_path / "tools.json").write_text(tools)
+    with trio.fail_after(60):
+        done = await trio.run_process(
+            [sys.executable, "-c", program], capture_stdout=True, cwd=tmp_path
+        )
+    assert done.stdout.decode() == f"{promise}\n"

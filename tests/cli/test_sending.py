@@ -140,7 +140,12 @@ def test_parts_leave_in_their_order_and_as_what_they_are(tmp_path: Path) -> None
 
     async def check() -> None:
         async with talking() as (session, simulator):
-            parts = ["@not.a.file", tmp_path / "photo.wav", tmp_path / "raw.pcm", "bye"]
+            parts: list[str | Path] = [
+                "@not.a.file",
+                tmp_path / "photo.wav",
+                tmp_path / "raw.pcm",
+                "bye",
+            ]
             await send_parts(session, parts, fast=True, warn=pytest.fail, tell=told.append)
         text, shown, *sounds, end, bye = (message for _, message in sent(simulator))
         assert (text.text, bye.text) == ("@not.a.file", "bye")

@@ -1,12 +1,11 @@
 """Sound through standard input and output, and the programs at the other ends."""
 
 import array
-import fcntl
+import io
 import json
 import math
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -153,7 +152,6 @@ async def test_a_slow_listener_holds_nobody_up_and_misses_what_was_interrupted(
 ) -> None:
     read, write = pipe
     os.set_blocking(read, False)
-    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4_096)
     voice = Voice(write)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(voice.write_loop)
@@ -171,7 +169,7 @@ async def test_a_slow_listener_holds_nobody_up_and_misses_what_was_interrupted(
             await trio.lowlevel.wait_readable(read)
             heard += os.read(read, 65_536)
     assert heard.count(b"\1") + 4 == len(heard)
-    assert len(heard) <= 3 * 4_096
+    assert len(heard) < 200_000  # what the pipe holds, of almost 500,000
     assert len(heard) % 2 == 0
 
 
@@ -305,21 +303,21 @@ async def test_the_simulator_serves_as_a_subcommand() -> None:
             assert await process.wait() == 0
 
 
-@pytest.mark.skipif(shutil.which("script") is None, reason="needs script(1)")
-async def test_a_terminal_is_no_source_and_no_player_of_sound() -> None:
-    for options, said in (
-        ("--audio -", "standard input is a terminal"),
-        ("--text a --save-audio -", "standard output is a terminal"),
-    ):
-        command = f"{' '.join(PROGRAM)} --simulate {options}"
-        done = await trio.run_process(
-            ["script", "-qec", command, "/dev/null"],
-            check=False,
-            capture_stdout=True,
-            stdin=subprocess.DEVNULL,
-        )
-        assert said in done.stdout.decode().replace("\r\n", " ")
-        assert done.returncode == 2
+def test_a_terminal_is_no_source_and_no_player_of_sound(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    master, slave = os.openpty()
+    with os.fdopen(slave, "r+b", buffering=0) as raw:
+        terminal = io.TextIOWrapper(raw, write_through=True)
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "stdin", terminal)
+            assert main(["--simulate", "--audio", "-"]) == 2
+        assert "standard input is a terminal" in capfd.readouterr().err
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "stdout", terminal)
+            assert main(["--simulate", "--text", "a", "--save-audio", "-"]) == 2
+        assert "standard output is a terminal" in capfd.readouterr().err
+    os.close(master)
 
 
 # --- docs/json.md -------------------------------------------------------------------------------

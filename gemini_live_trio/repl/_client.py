@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import trio
@@ -27,8 +27,9 @@ from ._options import Options
 from ._render import Narrator
 from ._saving import Saving
 from ._saying import Say, understand
+from ._sending import check_file, send_parts
 from ._settings import Settings, Staged
-from ._speaking import Recorder, speak
+from ._speaking import Recorder
 from ._toolbox import Toolbox, ToolSwitches
 
 __all__ = ["Client"]
@@ -218,14 +219,21 @@ class Client:
 
     async def _say(self, parts: Sequence[str | Path]) -> None:
         for part in parts:
+            if isinstance(part, Path):
+                # Better known now than after half of the line was said.
+                await check_file(part)
+        for part in parts:
             await self._keeper.use(functools.partial(self._say_part, part))
 
     async def _say_part(self, part: str | Path, session: LiveSession) -> None:
-        if isinstance(part, str):
-            await session.send_text(part)
-            return
-        async with self._one_voice:
-            await speak(session, part, fast=self._options.fast, warn=self._narrator.note)
+        async with nullcontext() if isinstance(part, str) else self._one_voice:
+            await send_parts(
+                session,
+                [part],
+                fast=self._options.fast,
+                warn=self._narrator.note,
+                tell=self._narrator.note,
+            )
 
     async def _say_beside(self, parts: Sequence[str | Path]) -> None:
         with self._telling():

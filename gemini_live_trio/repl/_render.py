@@ -1,4 +1,4 @@
-"""From events to what a person reads, and to lines of JSON.
+"""From events to what a person reads.
 
 ``Narrator`` decides what is worth saying and keeps the lines of a conversation apart; a ``Screen``
 decides where it goes. Whatever the service sends is made harmless before it gets near a terminal.
@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import enum
 import json
-import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
-
-import attrs
+from typing import Final, Protocol
 
 from .. import events
 from ..events import Event, ReconnectState
 from ..wire import InteractionStatus
 
-__all__ = ["Kind", "Narrator", "Screen", "as_json", "harmless", "turn_is_over"]
+__all__ = ["Kind", "Narrator", "Screen", "harmless", "turn_is_over"]
 
 
 CUT_OFF: Final = " [cut off]"
@@ -204,7 +200,7 @@ def _of_tool(event: events.ToolEvent) -> str | None:
         case events.ToolEnded(name=name, outcome=outcome, reason=reason):
             if outcome is events.ToolOutcome.ANSWERED:
                 return None
-            return f"{name}: {outcome.value}{f', {reason}' if reason else ''}"
+            return f"{name}: {getattr(outcome, 'value', outcome)}{f', {reason}' if reason else ''}"
     return None
 
 
@@ -261,58 +257,3 @@ def _detail_of(event: Event) -> str | None:
             return f"The service sent {path}, which this version doesn't know."
         case _:
             return None
-
-
-# --- JSON -----------------------------------------------------------------------------------
-
-
-_UNSAFE: Final = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def as_json(event: Event) -> str:
-    """Describe an event in one line: its class's name, and its attributes as they are named there.
-
-    Media are told by their size, frames left out, handles withheld. Fields that hold nothing are
-    left out.
-    """
-    fields = {
-        name: value
-        for name, value in _attributes(event).items()
-        if name not in ("message", "transcription", "call")
-    }
-    match event:
-        case events.ModelAudio(pcm=pcm):
-            fields |= {"pcm": {"bytes": len(pcm)}, "seconds": round(event.seconds, 4)}
-        case events.ResumptionUpdate(handle=handle) if handle is not None:
-            fields |= {"handle": "(withheld)"}
-        case events.Undecodable(error=error, frame=frame):
-            fields |= {"error": str(error), "frame": {"length": len(frame)}}
-        case events.ModelMedia():
-            fields.pop("part", None)
-    text = json.dumps({"event": type(event).__name__, **fields}, ensure_ascii=False)
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _attributes(value: Any) -> dict[str, Any]:
-    return {
-        field.name: plain
-        for field in attrs.fields(type(value))
-        if field.name != "message"
-        and (plain := _plain(getattr(value, field.name))) not in (None, [], {})
-    }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, bytes):
-        return {"bytes": len(value)}
-    if attrs.has(type(value)):
-        return _attributes(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return str(value)

@@ -18,7 +18,7 @@ from gemini_live_trio.repl._commands import Suggestion
 from gemini_live_trio.repl._keeper import Plan
 from gemini_live_trio.repl._options import Options
 from gemini_live_trio.repl._render import Kind
-from gemini_live_trio.repl._speaking import Recorder
+from gemini_live_trio.repl._speaking import open_recorder
 from gemini_live_trio.simulator import Simulator, open_simulator
 
 CONFIG = SessionConfig(model="gemini-3.8-live")
@@ -133,7 +133,10 @@ async def client(
     """Run the client for the length of the block, which ends with the person's leaving."""
     mind = options.pop("mind", "rules")
     pace = options.pop("pace", 0.0)
-    async with open_simulator(port=None, mind=mind, commands=True, pace=pace) as opened:
+    async with (
+        open_simulator(port=None, mind=mind, commands=True, pace=pace) as opened,
+        open_recorder(None) as recorder,
+    ):
         server = simulator or opened
 
         def opener(plan: Plan, **how: Any) -> AbstractAsyncContextManager[LiveSession]:
@@ -144,7 +147,7 @@ async def client(
             Options(config=config, simulate=True, **options),
             config,
             person,
-            Recorder(None),
+            recorder,
             opener,
             where="the simulator",
         )

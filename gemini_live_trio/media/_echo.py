@@ -180,6 +180,8 @@ class EchoStatistics:
         as that was heard; it is corrected. 0 where nothing is cancelled.
       echo_delay: By how many seconds the echo comes after its reference; ``None`` while that isn't
         clear, and where nothing is cancelled.
+      bypassed: Whether sound goes round the canceller, since nothing of the speaker is heard at the
+        microphone, and ``"webrtc"`` takes the user for echo then.
       alignment: How speaker and microphone lie beside each other.
     """
 
@@ -189,6 +191,7 @@ class EchoStatistics:
     not_numbers: int
     drift_ppm: float
     echo_delay: float | None
+    bypassed: bool
     alignment: EchoAlignment
 
 

@@ -35,6 +35,7 @@ class Webrtc:
     frame_samples = FRAME_SAMPLES
     delay_samples = 223
     covers = 0.3
+    wants_echo = True
 
     def __init__(self, rtc: Any) -> None:
         self._frame: Any = rtc.AudioFrame

@@ -192,7 +192,9 @@ def tables(found: dict[str, Series], *, quick: bool) -> Iterator[Table]:
             for name, series in found.items()
         ],
     )
-    backends = [name for name in BACKENDS if name == "half_duplex" or name in found]
+    backends: list[EchoBackend] = [
+        name for name in BACKENDS if name == "half_duplex" or name in found
+    ]
     rows: list[tuple[str, EchoBackend, bool]] = [
         (name, name, False) for name in backends if name != "half_duplex"
     ]

@@ -50,7 +50,7 @@ def sound(rate_hz: int, channels: int = 1) -> np.ndarray:
 
 def resampler_rows(rounds: int) -> list[tuple[str, ...]]:
     """Measure each library in blocks of 20 ms of int16."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for backend in get_args(Backend):
         for from_hz, to_hz in RATES:
             try:
@@ -72,7 +72,7 @@ def resampler_rows(rounds: int) -> list[tuple[str, ...]]:
 
 def encoder_rows(rounds: int) -> list[tuple[str, ...]]:
     """Measure a microphone's blocks of 20 ms all the way to the frame."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for from_hz, channels, kind in (
         *((16_000, 1, "int16"), (16_000, 1, "float32")),
         *((48_000, 1, "int16"), (48_000, 2, "float32")),
@@ -103,7 +103,7 @@ def file_rows(rounds: int) -> list[tuple[str, ...]]:
             async for _ in reader:
                 pass
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sound"
         for kind, rate_hz in (("WAV", 16_000), ("WAV", 48_000), ("FLAC", 44_100), ("MP3", 44_100)):
@@ -115,7 +115,7 @@ def file_rows(rounds: int) -> list[tuple[str, ...]]:
 
 def picture_rows(rounds: int) -> list[tuple[str, ...]]:
     """Measure whole pictures, the worker thread included."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     photo = Image.effect_noise((4_000, 3_000), 40).convert("RGB")
     for kind in ("JPEG", "PNG"):
         file = io.BytesIO()

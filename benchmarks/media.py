@@ -128,7 +128,7 @@ def main() -> int:
     chosen = options.only or MEASURE
     if "devices" in chosen and IN_RIG not in os.environ and RIG.exists():
         # PortAudio knows only the devices that were there when a process began.
-        command = [sys.executable, RIG, "--", sys.executable, __file__, *sys.argv[1:]]
+        command = [sys.executable, str(RIG), "--", sys.executable, __file__, *sys.argv[1:]]
         return subprocess.run(command).returncode
     print(f"On {machine()}. Load before: {load()}.\n", flush=True)
     missed = False

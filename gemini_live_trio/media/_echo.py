@@ -198,8 +198,8 @@ class EchoStatistics:
 class EchoStage(EchoCanceller, Protocol):
     """An ``EchoCanceller`` that tells about itself: what ``open_echo_canceller`` gives.
 
-    A second of sound takes some 7 ms of a core with ``"speexdsp"`` and 11 ms with ``"webrtc"``, and
-    2 ms more where the speaker has another rate. Once a second there is a step of 4 ms.
+    What a second of sound costs stands in ``docs/performance.md``; once a second there is a step of
+    some 5 ms.
 
     Attributes:
       choice: What it is, and why.

@@ -6,6 +6,7 @@ import argparse
 import getpass
 import json
 import sys
+import textwrap
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ nothing else.
 """
 EPILOG: Final = """\
 examples:
-  %(prog)s save --profile work --model gemini-3.8-live --voice Puck --no-tool run-command
+  %(prog)s save --profile work --voice Puck --mic --no-tool run-command
   %(prog)s set --profile work sleep_after 300
   %(prog)s set-key --profile work
   %(prog)s show --profile work
@@ -41,7 +42,10 @@ exit status:
 """
 SETTINGS_HELP: Final = (
     "settings:\n"
-    + "".join(f"  {key:<16} {text}\n" for key, text in LISTED)
+    + "".join(
+        textwrap.fill(text, 79, initial_indent=f"  {key:<16} ", subsequent_indent=" " * 19) + "\n"
+        for key, text in LISTED
+    )
     + "\nexit status:\n  0 all went well   2 the call can't work\n"
 )
 STATUS: Final = "exit status:\n  0 all went well   2 the call can't work\n"
@@ -134,7 +138,10 @@ def _show(given: argparse.Namespace, environment: Mapping[str, str]) -> None:
                 key: {"value": value, "source": settled.sources[key]}
                 for key, value in settled.values.items()
             },
-            "secrets": {key: {"set": bool(name), "source": name} for key, name in secrets.items()},
+            "secrets": {
+                key: {"set": bool(name), "source": name or why}
+                for key, (name, why) in secrets.items()
+            },
         }
         # Escaped wherever the stream might not know a letter: JSON has no \xfc.
         escaped = "utf" not in (getattr(sys.stdout, "encoding", None) or "").lower()
@@ -144,7 +151,9 @@ def _show(given: argparse.Namespace, environment: Mapping[str, str]) -> None:
         (key, "not set" if value is None else written(value), settled.sources[key])
         for key, value in settled.values.items()
     ]
-    rows += [(key, "set" if name else "not set", name) for key, name in secrets.items()]
+    rows += [
+        (key, "set" if name else "not set", name or why) for key, (name, why) in secrets.items()
+    ]
     wide, wider = (max(len(row[column]) for row in rows) for column in (0, 1))
     wider = min(wider, 40)
     there = "" if settled.profile.exists else ", which isn't there"
@@ -153,12 +162,15 @@ def _show(given: argparse.Namespace, environment: Mapping[str, str]) -> None:
     _say("\n".join(lines))
 
 
-def _secrets(settled: Settled) -> dict[str, str]:
-    """Where each secret comes from, by its key; empty where it comes from nowhere."""
-    return {
-        secret.key: source(settled)[1]
-        for secret, source in zip(SECRETS, (api_key, access_token), strict=True)
-    }
+def _secrets(settled: Settled) -> dict[str, tuple[str, str]]:
+    """Where each secret comes from, empty for nowhere, and why it can't be known; by its key."""
+    found = {}
+    for secret, source in zip(SECRETS, (api_key, access_token), strict=True):
+        try:
+            found[secret.key] = source(settled)[1], ""
+        except ConfigError as error:  # about the keyring, which is no reason to show nothing
+            found[secret.key] = "", str(error)
+    return found
 
 
 def _path(given: argparse.Namespace, environment: Mapping[str, str]) -> None:

@@ -68,7 +68,9 @@ def _remark(options: Options, screen: Screen) -> None:
 
 
 async def _run_script(options: Options) -> None:
-    _remark(options, standard_screen())
+    screen = standard_screen()
+    _remark(options, screen)
+    await screen.flush()
     for turn in options.turns:
         if isinstance(turn, Path):
             # Better known now than in the middle of a conversation.
@@ -78,7 +80,7 @@ async def _run_script(options: Options) -> None:
         _open_conversation(options) as session,
         open_recorder(options.save_audio) as recorder,
     ):
-        await run_script(session, options, standard_screen(), recorder)
+        await run_script(session, options, screen, recorder)
 
 
 async def _run_interactive(options: Options) -> None:

@@ -163,6 +163,17 @@ def test_a_translating_model_asks_for_its_language() -> None:
     assert not parse([*model, "--language", "es"], KEY).config.findings()
 
 
+def test_what_is_doubtful_is_told_before_the_service_says_no(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    call = ["--simulate", "--model", "gemini-3.5-live-translate-preview", "--text", "hi"]
+    assert main(call) == 1
+    note, refused = capfd.readouterr().err.splitlines()
+    assert note.startswith("note> ")
+    assert note.endswith("; add --language CODE, such as --language es.")
+    assert "The service refused the session" in refused
+
+
 def test_no_option_can_break_a_rule_without_advice() -> None:
     """With every model on either back end, and every option that a rule may be about."""
     tried = set()

@@ -28,7 +28,7 @@ def _is_the_program(arguments: list[str], command: list[str]) -> bool:
     """
     name = arguments[0] if arguments else ""
     if name == "-m":
-        return ("-m", __package__) in itertools.pairwise(command)
+        return ("-m", "gemini_live_trio") in itertools.pairwise(command)
     script = os.path.basename(name)  # noqa: PTH119 - pathlib takes a while to import
     return name in command and script.removesuffix(".exe") == _PROGRAM
 

@@ -6,7 +6,7 @@ It uses public names of the library only, so it is also the example to read:
   without one:
 * ``_program``: one run, from the command line on; ``_signals``: what ends it from outside
 * ``_options``: what was asked for; ``_where``: whom to talk to; ``_advice``: what won't work
-* ``_schema``: what can be set, each setting once; ``_layers``: who says what it is
+* ``_schema``: what can be set, each setting once (``_readers``); ``_layers``: who says so
 * ``_profiles``: settings in files (``_toml``); ``_vault``: keys in the system's keyring
 * ``_script``: a conversation without a person
 * ``_interactive``: a conversation with one, over ``_prompt`` (prompt-toolkit) or ``_lines``

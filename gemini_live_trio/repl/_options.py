@@ -13,7 +13,8 @@ import attrs
 from .. import ReconnectPolicy, SessionConfig, __version__
 from ..errors import ConfigError
 from ._layers import Settled, settle
-from ._schema import LONGEST, VARIABLES, add_settings, no_blank
+from ._readers import LONGEST, no_blank
+from ._schema import VARIABLES, add_settings
 from ._subcommands import nearest
 from ._where import add_options, choose
 

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
 from ..media import EchoBackend
+from . import _readers as readers
 
 __all__ = [
     "LISTED",
-    "LONGEST",
     "MODEL",
     "SECRETS",
     "SETTINGS",
@@ -29,13 +27,10 @@ __all__ = [
     "Setting",
     "add_settings",
     "closest",
-    "no_blank",
     "setting_of",
 ]
 
 MODEL: Final = "models/gemini-3.8-live"
-LONGEST: Final = 31_536_000
-"""Seconds, a year."""
 
 Group: TypeAlias = Literal["whom", "manner", "devices", "tools", "patience", "keyring"]
 Kind: TypeAlias = Literal["text", "number", "whole number", "true or false"]
@@ -45,106 +40,6 @@ _TYPES: Final[dict[Kind, tuple[type, ...]]] = {
     "whole number": (int,),
     "true or false": (bool,),
 }
-
-
-def no_blank(text: str) -> str:
-    """Check a text that a person gave."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("there is nothing in it")
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # Python's stand-ins for bytes that it couldn't decode
-        raise argparse.ArgumentTypeError("isn't valid UTF-8") from None
-    return text
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    if len(choices) == 2:
-        wanted = f'must be "{choices[0]}" or "{choices[1]}"'
-    else:
-        wanted = f"must be one of {', '.join(choices)}"
-
-    def read(text: str) -> str:
-        word = text.strip().lower()
-        if word not in choices:
-            raise argparse.ArgumentTypeError(f"{wanted}, not {text!r}")
-        return word
-
-    return read
-
-
-def _vertex_auth(text: str) -> str:
-    word = text.strip().lower()
-    if word not in ("adc", "static"):
-        # What it is stays unsaid: it may be the token that belongs into the other variable.
-        raise argparse.ArgumentTypeError(
-            'must be "adc" or "static"; a token goes into VERTEX_AI_ACCESS_TOKEN'
-        )
-    return word
-
-
-def _url(text: str) -> str:
-    # What else is wrong with it, the endpoint says; but this would be kept in a profile, and shown.
-    if re.search(r"[@?]", no_blank(text)):
-        raise argparse.ArgumentTypeError(
-            "must look like wss://host or ws://host:port/path, without credentials or query"
-        )
-    return text
-
-
-def _switch(text: str) -> bool:
-    word = text.strip().lower()
-    if word in ("true", "on", "yes", "1"):
-        return True
-    if word in ("false", "off", "no", "0"):
-        return False
-    raise argparse.ArgumentTypeError(f"must be true or false, not {text!r}")
-
-
-def _seconds(low: float, high: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not low <= value <= high:  # not a number isn't between any two
-            raise argparse.ArgumentTypeError(
-                f"must be a number of seconds, from {low:g} to {high:,}, not {text}"
-            )
-        return value
-
-    return read
-
-
-def _count(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= LONGEST:
-        raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text}")
-    return value
-
-
-def _language(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", text.strip()):
-        raise argparse.ArgumentTypeError(
-            f"must be a code of a language, such as es or pt-BR, not {text!r}"
-        )
-    return text.strip()
-
-
-def _folder(text: str) -> str:
-    try:
-        return str(Path(no_blank(text)).expanduser())
-    except RuntimeError:  # ~ with nobody at home
-        raise argparse.ArgumentTypeError(f"names nobody's home: {text!r}") from None
-
-
-def _tool(text: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", text):
-        raise argparse.ArgumentTypeError(f"must be the name of a tool, such as timer, not {text!r}")
-    return text
 
 
 @attrs.frozen(kw_only=True)
@@ -222,7 +117,7 @@ _TABLE: Final = (
     Setting(
         key="model",
         group="whom",
-        read=no_blank,
+        read=readers.no_blank,
         metavar="NAME",
         named=("GEMINI_MODEL",),
         remark="; on Vertex AI, VERTEX_MODEL counts before it",
@@ -232,13 +127,13 @@ _TABLE: Final = (
     Setting(
         key="url",
         group="whom",
-        read=_url,
+        read=readers.url,
         help="another server: a gateway, a simulator (ws:// or wss://)",
     ),
     Setting(
         key="backend",
         group="whom",
-        read=_one_of("gemini", "vertex"),
+        read=readers.one_of("gemini", "vertex"),
         choices=("gemini", "vertex"),
         named=("LIVE_BACKEND",),
         remark="; GOOGLE_GENAI_USE_VERTEXAI=true does too",
@@ -248,7 +143,7 @@ _TABLE: Final = (
     Setting(
         key="vertex_project",
         group="whom",
-        read=no_blank,
+        read=readers.no_blank,
         metavar="ID",
         named=("VERTEX_PROJECT", "GOOGLE_CLOUD_PROJECT"),
         help="Vertex AI, in this project",
@@ -256,7 +151,7 @@ _TABLE: Final = (
     Setting(
         key="vertex_location",
         group="whom",
-        read=no_blank,
+        read=readers.no_blank,
         metavar="REGION",
         named=("VERTEX_LOCATION", "GOOGLE_CLOUD_LOCATION"),
         help='a region of Vertex AI, "global", "us" or "eu"',
@@ -264,7 +159,7 @@ _TABLE: Final = (
     Setting(
         key="vertex_auth",
         group="whom",
-        read=_vertex_auth,
+        read=readers.vertex_auth,
         metavar="{adc,static}",
         named=("VERTEX_AUTH",),
         help="adc: Google's application default credentials; static: an access token "
@@ -273,7 +168,7 @@ _TABLE: Final = (
     Setting(
         key="thinking",
         group="whom",
-        read=_one_of(*_LEVELS),
+        read=readers.one_of(*_LEVELS),
         choices=_LEVELS,
         named=("GEMINI_THINKING_LEVEL",),
         help="how much the model thinks, where it can be told",
@@ -281,21 +176,21 @@ _TABLE: Final = (
     Setting(
         key="language",
         group="whom",
-        read=_language,
+        read=readers.language,
         metavar="CODE",
         help="what a translating model translates into, such as es",
     ),
     Setting(
         key="voice",
         group="manner",
-        read=no_blank,
+        read=readers.no_blank,
         metavar="NAME",
         help="a prebuilt voice, such as Puck",
     ),
     Setting(
         key="system",
         group="manner",
-        read=no_blank,
+        read=readers.no_blank,
         metavar="TEXT",
         named=("GEMINI_SYSTEM_INSTRUCTION",),
         help="the system instruction",
@@ -303,7 +198,7 @@ _TABLE: Final = (
     Setting(
         key="modality",
         group="manner",
-        read=_one_of("audio", "text"),
+        read=readers.one_of("audio", "text"),
         choices=("audio", "text"),
         help="what the model answers in; voice models only speak, and their words are shown "
         "(default: what the model is made for)",
@@ -311,7 +206,7 @@ _TABLE: Final = (
     Setting(
         key="microphone",
         group="devices",
-        read=_switch,
+        read=readers.switch,
         kind="true or false",
         option="--mic",
         default=False,
@@ -320,7 +215,7 @@ _TABLE: Final = (
     Setting(
         key="speaker",
         group="devices",
-        read=_switch,
+        read=readers.switch,
         kind="true or false",
         option="--speak",
         default=False,
@@ -329,21 +224,21 @@ _TABLE: Final = (
     Setting(
         key="input_device",
         group="devices",
-        read=no_blank,
+        read=readers.no_blank,
         metavar="NAME",
         help="which microphone: a name, a part of one, or a number",
     ),
     Setting(
         key="output_device",
         group="devices",
-        read=no_blank,
+        read=readers.no_blank,
         metavar="NAME",
         help="which speaker: a name, a part of one, or a number",
     ),
     Setting(
         key="echo",
         group="devices",
-        read=_one_of(*_ECHO),
+        read=readers.one_of(*_ECHO),
         choices=_ECHO,
         default="auto",
         help="what is done about the speaker's sound in the microphone",
@@ -351,14 +246,14 @@ _TABLE: Final = (
     Setting(
         key="share_screen",
         group="devices",
-        read=no_blank,
+        read=readers.no_blank,
         metavar="TARGET",
         help="begin with this monitor or window shared: its id, or a part of its title",
     ),
     Setting(
         key="share_interval",
         group="devices",
-        read=_seconds(0.1, 3600),
+        read=readers.seconds(0.1, 3600),
         kind="number",
         metavar="SECONDS",
         default=1.0,
@@ -367,14 +262,14 @@ _TABLE: Final = (
     Setting(
         key="workspace",
         group="tools",
-        read=_folder,
+        read=readers.folder,
         metavar="DIR",
         help="the folder that tools work in (default: the current one)",
     ),
     Setting(
         key="sleep_after",
         group="patience",
-        read=_seconds(0, LONGEST),
+        read=readers.seconds(0, readers.LONGEST),
         kind="number",
         metavar="SECONDS",
         default=90.0,
@@ -384,7 +279,7 @@ _TABLE: Final = (
     Setting(
         key="retries",
         group="patience",
-        read=_count,
+        read=readers.count,
         kind="whole number",
         metavar="N",
         default=10,
@@ -393,7 +288,7 @@ _TABLE: Final = (
     Setting(
         key="keyring",
         group="keyring",
-        read=_switch,
+        read=readers.switch,
         kind="true or false",
         default=False,
         help="whether the API key is in the system's keyring; config set-key sets it",
@@ -415,13 +310,13 @@ def setting_of(key: str) -> Setting | None:
     """Look a key up; ``tools.NAME`` is one too."""
     if key.startswith(TOOL):
         try:
-            name = _tool(key.removeprefix(TOOL))
+            name = readers.tool(key.removeprefix(TOOL))
         except argparse.ArgumentTypeError:
             return None
         return Setting(
             key=key,
             group="tools",
-            read=_switch,
+            read=readers.switch,
             kind="true or false",
             help=f"whether the model may use {name}",
         )
@@ -473,7 +368,7 @@ def add_settings(add: Callable[..., Any], *groups: Group) -> None:
             ("--tool", "let the model use this tool; may be repeated"),
             ("--no-tool", "don't let the model use this tool; may be repeated"),
         ):
-            add(flag, dest="tools", metavar="NAME", type=_tool, action=_Tell, help=text)
+            add(flag, dest="tools", metavar="NAME", type=readers.tool, action=_Tell, help=text)
 
 
 _COLUMN: Final = 22

@@ -21,7 +21,8 @@ from .. import (
 from ..errors import ConfigError
 from ..wire import ThinkingConfig, TranslationConfig
 from ._layers import COMMAND_LINE, Settled, first
-from ._schema import SECRETS, SETTINGS, add_settings, no_blank
+from ._readers import no_blank
+from ._schema import SECRETS, SETTINGS, add_settings
 
 __all__ = [
     "Whom",

@@ -17,6 +17,8 @@ General layout:
 * ``repl``: the terminal program (``python -m gemini_live_trio``)
 """
 
+from . import _starting as _starting  # isort: skip - before all that takes a while
+
 import logging
 
 from . import codec as codec

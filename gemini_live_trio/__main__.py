@@ -2,7 +2,14 @@
 
 import sys
 
-from .repl import main as main
+from . import repl
+from ._starting import started
+
+
+def main() -> int:
+    """Run the program; the installed script calls this."""
+    return repl.main(ready=started)
+
 
 if __name__ == "__main__":
     sys.exit(main())

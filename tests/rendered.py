@@ -12,6 +12,8 @@ from pathlib import Path
 from gemini_live_trio import capabilities
 from gemini_live_trio._closes import CLOSES, Phase, Rule
 from gemini_live_trio.capabilities import TABLE, Capability
+from gemini_live_trio.repl._schema import SETTINGS
+from gemini_live_trio.repl._toml import written
 from gemini_live_trio.simulator._scripts._commands import COMMANDS, Command
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -229,7 +231,43 @@ def with_outputs(name: str) -> Callable[[], str]:
     return render
 
 
+SETTINGS_HEAD = """\
+# All settings
+
+Made from the table in `repl/_schema.py` by `python tests/rendered.py`. What they are for, and where
+they are kept, is in [Profiles and settings](profiles.md).
+
+| in a profile | is | default | option | environment | |
+|---|---|---|---|---|---|
+"""
+
+
+def settings() -> str:
+    """Render the table of settings."""
+    text = SETTINGS_HEAD
+    for setting in SETTINGS.values():
+        kind = ", ".join(f"`{choice}`" for choice in setting.choices) or setting.kind
+        option = setting.flag
+        if option and setting.kind == "true or false":
+            option = f"{option}`, `--no-{option.removeprefix('--')}"
+        cells = (
+            f"`{setting.key}`",
+            kind,
+            "" if setting.default is None else f"`{written(setting.default)}`",
+            f"`{option}`" if option else "",
+            ", ".join(f"`{name}`" for name in setting.variables) + setting.remark,
+            setting.help,
+        )
+        text += f"| {' | '.join(cells)} |\n"
+    return (
+        f"{text}| `tools.NAME` | true or false |  | `--tool NAME`, `--no-tool NAME` |  | "
+        "whether the model may use this tool; in the table `[tools]` |\n"
+        "\nA variable that is blank counts as absent.\n"
+    )
+
+
 RENDERED = {
+    "settings.md": settings,
     "closes.md": closes,
     "models.md": models,
     "connecting.md": with_outputs("connecting.md"),

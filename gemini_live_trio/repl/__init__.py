@@ -2,13 +2,19 @@
 
 It uses public names of the library only, so it is also the example to read:
 
-* ``_subcommands``: ``doctor`` (``_doctor``), ``simulate``, ``update`` (``_update``); without one:
-* ``_program``: one run, from the command line on
-* ``_options``: the command line and the environment; ``_where``: whom to talk to
+* ``_subcommands``: ``config`` (``_config``), ``doctor`` (``_doctor``), ``simulate``, ``update``
+  (``_update``); without one:
+* ``_program``: one run, from the command line on; ``_signals``: what ends it from outside
+* ``_options``: what was asked for; ``_where``: whom to talk to; ``_advice``: what won't work
+* ``_schema``: what can be set, each setting once (``_readers``); ``_layers``: who says so
+* ``_profiles``: settings in files (``_toml``); ``_vault``: keys in the system's keyring
 * ``_script``: a conversation without a person; ``_script_options``: what goes with what there
 * ``_ordered``: one that another program leads, by the lines of ``_orders``; ``_turns``: what is due
-* ``_interactive``: a conversation with one, over ``_prompt`` (prompt-toolkit) or ``_lines``
-* ``_commands``: what a typed line means
+* ``_client``: a conversation with one; each command belongs to a part of it (``_console``):
+  ``_basics``, ``_changing`` (``_settings``), ``_toolbox``, ``_saving`` (``_taping``)
+* ``_keeper``: that conversation over any number of sessions
+* ``_front``: the terminal; ``_prompt`` (prompt-toolkit) or ``_lines``
+* ``_saying``: what a typed line means; ``_commands``: the table of commands
 * ``_render``, ``_plain``, ``_rows``: from events to words on a screen; ``_json``: to JSON
 * ``_sending``: words, pictures and recordings in their order; ``_kinds``: which of these a file is
 * ``_speaking``: recordings in, the model's voice out; ``_piping``: both through pipes
@@ -23,7 +29,7 @@ import io
 import os
 import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 __all__ = ["main"]
@@ -34,11 +40,14 @@ PATIENCE = 1.0
 STOPPED = "Stopped by Ctrl-C.", 130
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, *, ready: Callable[[], object] = lambda: None
+) -> int:
     """Run the program.
 
     Args:
       arguments: The command line without the program's name; ``sys.argv`` by default.
+      ready: Called when all is imported, and nothing begun yet.
 
     Returns:
       The exit status: 0 all went well, 1 the service or the session failed, 2 the call can't work,
@@ -50,10 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         chosen, arguments = subcommand(arguments)
         if chosen is not None:
+            ready()
             _never_stumble(sys.stdout)
             return chosen(arguments, os.environ, PROGRAM)
         from ._program import run
 
+        ready()
         run(arguments)
     except SystemExit:
         raise

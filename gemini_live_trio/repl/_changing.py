@@ -7,6 +7,7 @@ from typing import Final
 
 from ..capabilities import TABLE, Capability
 from ..events import ReconnectState
+from ._advice import advised
 from ._commands import Suggestion
 from ._console import Action, Console, Part
 from ._keeper import Plan
@@ -125,7 +126,7 @@ class Changing(Part):
         plan = self._plan(wanted)
         for finding in plan.config.findings():
             if not finding.blocks:
-                note(f"{finding}.")
+                note(advised(finding, {}))
         if plan.left_out:
             note(f"This model won't have {', '.join(plan.left_out)}, so that is left out.")
         kept = await self._console.keeper.change(plan)

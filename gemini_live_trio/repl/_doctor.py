@@ -18,9 +18,11 @@ import trio
 from .. import GeminiApi, SessionConfig
 from ..doctor import Check, Report, examine
 from ..wire import ThinkingConfig, TranslationConfig
+from ._layers import settle
 from ._render import harmless
-from ._subcommands import run_until_signal
-from ._where import VARIABLES, Whom, add_options, choose
+from ._schema import VARIABLES
+from ._signals import run_until_signal
+from ._where import Whom, add_options, choose
 
 __all__ = ["run_doctor"]
 
@@ -31,7 +33,7 @@ question and its answer, microphone, speaker, echo canceller, screen. The questi
 costs what any question costs.
 """
 EPILOG: Final = f"""\
-environment, where the command line doesn't say:
+environment, where the command line doesn't say (and before a profile):
 {VARIABLES}
 exit status:
   0 all is well, perhaps with warnings   1 something failed   2 the call can't work
@@ -69,7 +71,7 @@ def run_doctor(arguments: Sequence[str], environment: Mapping[str, str], program
     add("--no-devices", action="store_true", help="leave microphone, speaker and screen alone")
     add("--json", action="store_true", help="print one JSON document at the end, nothing else")
     given = parser.parse_args(arguments)
-    whom = choose(given, environment)
+    whom = choose(settle(given, environment), simulate=given.simulate)
     screen = None if given.json else _Screen(sys.stdout, environment)
     examination = functools.partial(_examine, whom, given.simulate, not given.no_devices, screen)
     try:
@@ -115,7 +117,11 @@ async def _examine(whom: Whom, simulate: bool, devices: bool, screen: _Screen | 
 def _config(whom: Whom) -> SessionConfig:
     """What a model can't do without is given, so that it is the model that is examined."""
     config = SessionConfig(
-        model=whom.model, auth=whom.auth, endpoint=whom.endpoint, thinking=whom.thinking
+        model=whom.model,
+        auth=whom.auth,
+        endpoint=whom.endpoint,
+        thinking=whom.thinking,
+        translation=whom.translation,
     )
     wanted = {finding.rule for finding in config.findings()}
     if "3.8-extended-thinking-level" in wanted:

@@ -27,6 +27,7 @@ from ..observers import SessionObserver
 from ..tools import Tool
 from ..transcript import Entry
 from ..usage import Tokens
+from ._advice import refusal
 
 __all__ = ["Keeper", "Opener", "Plan"]
 
@@ -221,9 +222,8 @@ class Keeper:
         Raises:
           GeminiLiveError: The new settings don't work; the old ones are in force.
         """
-        for finding in plan.config.findings():
-            if finding.blocks:
-                raise ConfigError(f"{finding}.")
+        if refused := refusal(plan.config, {}):
+            raise ConfigError(refused)
         async with self._one_change:
             old, self.plan = self.plan, plan
             if self.session is None:

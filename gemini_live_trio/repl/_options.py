@@ -1,4 +1,4 @@
-"""What was asked for: the command line and the environment, checked before anything is touched."""
+"""What was asked for: command line, environment and profile, checked before anything is touched."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import attrs
 
 from .. import ReconnectPolicy, SessionConfig, __version__
 from ..errors import ConfigError
+from ._layers import Settled, settle
+from ._readers import LONGEST, no_blank
+from ._schema import VARIABLES, add_settings
 from ._script_options import (
     StandardInput,
     add_input_options,
@@ -21,12 +24,9 @@ from ._script_options import (
     sound_named,
 )
 from ._subcommands import nearest
-from ._where import VARIABLES, add_options, choose, no_blank
+from ._where import add_options, choose
 
 __all__ = ["Options", "parse"]
-
-LONGEST = 31_536_000
-"""Seconds, a year."""
 
 DESCRIPTION = """\
 Talk with a Gemini Live model, in text and in sound. At a terminal you type and
@@ -51,15 +51,14 @@ examples:
       speak, and hear it answer
 
 commands:
+  %(prog)s config     settings under names, and where each value comes from
   %(prog)s doctor     is everything fit? what to do about what isn't
   %(prog)s simulate   a server to try against, for any client
   %(prog)s update     install the newest version
   (%(prog)s COMMAND --help tells more)
 
-environment, where the command line doesn't say:
-{variables}  GEMINI_SYSTEM_INSTRUCTION
-                      as --system
-  NO_COLOR            if set, no colours
+environment, where the command line doesn't say (and before a profile):
+{variables}  NO_COLOR            if set, no colours
 
 exit status:
   0 all went well   1 the service or the session failed   2 the call can't work
@@ -89,17 +88,41 @@ class Options:
     """Seconds for a scripted run."""
     retries: int = 10
     verbose: bool = False
+    profile: str | None = None
+    """The profile that was read; ``None`` where there is none."""
+    microphone: bool = False
+    """Whether to begin with it on; the speaker likewise."""
+    speaker: bool = False
+    input_device: str | None = None
+    """A name, a part of one, or a number; ``None`` for the system's."""
+    output_device: str | None = None
+    echo: str = "auto"
+    share_screen: str | None = None
+    """An id, or a part of a title; ``None`` to share nothing at first."""
+    share_interval: float = 1.0
+    """Seconds from one picture to the next, 0.1 to 3600."""
     tools: Mapping[str, bool] = attrs.field(factory=dict)
-    """What of the toolbox is switched otherwise than by default."""
+    """Tools that somebody switched on or off, by name."""
     workspace: Path | None = None
-    """The folder that tools may look into; the current one by default."""
+    """The folder of the tools; ``None`` for the current one."""
     sleep_after: float = 90.0
-    """Seconds without activity until a session with a person sleeps; 0 for never."""
+    """Seconds without activity until an idle session is closed; 0 for never."""
+    language: str | None = None
+    """What a translating model translates into; it is in ``config`` too."""
+    sources: Mapping[str, str] = attrs.field(factory=dict)
+    """Who says so, by the setting's key: ``"command line"``, a variable's name, ``"profile work"``
+    or ``"default"``."""
 
     @property
     def policy(self) -> ReconnectPolicy:
         """When to dial again."""
         return ReconnectPolicy(enabled=self.retries > 0, attempts=max(1, self.retries))
+
+
+_AS_THEY_ARE = (
+    *("microphone", "speaker", "input_device", "output_device", "echo", "share_screen"),
+    *("share_interval", "sleep_after", "retries", "language"),
+)
 
 
 class _AddTurn(argparse.Action):
@@ -130,16 +153,6 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _count(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text}")
-    return value
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gemini-live-trio",
@@ -150,14 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument_group("whom to talk to").add_argument
     add_options(add)
-    add("--voice", metavar="NAME", type=no_blank, help="a prebuilt voice, such as Puck")
-    add("--system", metavar="TEXT", type=no_blank, help="the system instruction")
-    add(
-        "--modality",
-        choices=["audio", "text"],
-        help="what the model answers in; voice models only speak, and their words are shown "
-        "(default: what the model is made for)",
-    )
+    add_settings(add, "manner")
     add = parser.add_argument_group("what to say").add_argument
     add(
         "--text",
@@ -187,6 +193,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_input_options(add)
     add("--fast", action="store_true", help="send recordings faster than they play")
+    add_settings(parser.add_argument_group("sound and screen").add_argument, "devices")
+    add_settings(parser.add_argument_group("what the model may use").add_argument, "tools")
     add = parser.add_argument_group("what comes out").add_argument
     add(
         "--save-audio",
@@ -201,13 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--verbose", action="store_true", help="tell more on standard error: usage, connection")
     add = parser.add_argument_group("when to give up").add_argument
     add("--timeout", metavar="SECONDS", type=_seconds, help="end a scripted run after this long")
-    add(
-        "--retries",
-        metavar="N",
-        type=_count,
-        default=10,
-        help="how often to dial again after the connection ended (default: 10)",
-    )
+    add_settings(add, "patience")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
@@ -224,24 +226,25 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Op
     if stray:
         hint = "" if stray[0].startswith("-") else f" ({nearest(stray[0])})"
         parser.error(f"unrecognized arguments: {' '.join(stray)}{hint}")
-    whom = choose(given, environment)
+    settled = settle(given, environment)
+    whom = choose(settled, simulate=given.simulate)
     if whom.no_credentials is not None:
         raise whom.no_credentials
     check(given)
     if given.save_audio is not None and str(given.save_audio) != "-":
         _check_output(given.save_audio, given.turns)
+    modality = settled["modality"]
     return Options(
         config=SessionConfig(
             model=whom.model,
             auth=whom.auth,
             endpoint=whom.endpoint,
-            response_modalities=given.modality and [given.modality.upper()],
-            system_instruction=given.system
-            or environment.get("GEMINI_SYSTEM_INSTRUCTION", "").strip()
-            or None,
-            voice=given.voice,
+            response_modalities=modality and [modality.upper()],
+            system_instruction=settled["system"],
+            voice=settled["voice"],
             thinking=whom.thinking,
             tools=read_tools(given.tools_file),
+            translation=whom.translation,
         ),
         simulate=given.simulate,
         turns=given.turns,
@@ -253,9 +256,22 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Op
         fast=given.fast,
         json=given.json or given.json_media or given.json_input,
         timeout=given.timeout,
-        retries=given.retries,
         verbose=given.verbose,
+        profile=settled.profile.name if settled.profile.exists else None,
+        tools=settled.tools,
+        workspace=_workspace(settled),
+        sources=settled.sources,
+        **{key: settled[key] for key in _AS_THEY_ARE},
     )
+
+
+def _workspace(settled: Settled) -> Path | None:
+    if settled["workspace"] is None:
+        return None
+    path = Path(settled["workspace"])
+    if not path.is_dir():
+        raise ConfigError(f"{settled.named('workspace')} names no folder: {path}.")
+    return path
 
 
 def _check_output(path: Path, turns: Sequence[object]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
-import signal
 import sys
 import warnings
 from collections.abc import AsyncIterator, Sequence
@@ -16,9 +16,10 @@ import trio
 
 from .. import CapabilityWarning, GeminiApi, LiveSession, SessionConfig, open_session
 from ..errors import ConfigError
+from ._advice import advised, refusal
 from ._client import Client
 from ._descriptors import LineReader
-from ._errors import ConversationFailed, Terminated
+from ._errors import ConversationFailed
 from ._front import open_front
 from ._keeper import Plan
 from ._options import Options, parse
@@ -26,6 +27,7 @@ from ._ordered import LINE_LIMIT, run_orders
 from ._plain import standard_screen
 from ._render import Kind, Screen
 from ._script import check_script, run_script
+from ._signals import run_until_signal
 from ._speaking import open_recorder
 
 __all__ = ["run"]
@@ -34,27 +36,23 @@ __all__ = ["run"]
 def run(arguments: Sequence[str] | None) -> None:
     """Run the program; everything that ends it early is raised."""
     options = parse(arguments, os.environ)
+    if refused := refusal(options.config, options.sources):
+        raise ConfigError(refused)
     # They are told as remarks, with those of the conversation.
     warnings.simplefilter("ignore", CapabilityWarning)
-    # Ctrl-C arrives where the program waits, so nothing is torn in the middle.
-    trio.run(_run, options, restrict_keyboard_interrupt_to_checkpoints=True)
+    run_until_signal(functools.partial(_run, options))
 
 
 async def _run(options: Options) -> None:
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_watch_signals)
-        if _at_terminal(options):
-            await _run_interactive(options)
-        else:
-            with trio.CancelScope(
-                deadline=trio.current_time() + (options.timeout or math.inf)
-            ) as scope:
-                await _run_script(options)
-            if scope.cancelled_caught:
-                raise ConversationFailed(
-                    f"The conversation wasn't over after {options.timeout:g} s (--timeout)."
-                )
-        nursery.cancel_scope.cancel()
+    if _at_terminal(options):
+        await _run_interactive(options)
+        return
+    with trio.CancelScope(deadline=trio.current_time() + (options.timeout or math.inf)) as scope:
+        await _run_script(options)
+    if scope.cancelled_caught:
+        raise ConversationFailed(
+            f"The conversation wasn't over after {options.timeout:g} s (--timeout)."
+        )
 
 
 def _at_terminal(options: Options) -> bool:
@@ -65,23 +63,11 @@ def _at_terminal(options: Options) -> bool:
     )
 
 
-async def _watch_signals() -> None:
-    names = ("SIGTERM", "SIGHUP")
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    # nohup has them ignored, and so do we then.
-    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-    if not numbers:
-        return
-    with trio.open_signal_receiver(*numbers) as received:
-        async for number in received:
-            raise Terminated(number)
-
-
 def _remark(options: Options, screen: Screen) -> None:
-    """Say what is doubtful about the setup; what is certain to fail is refused when it opens."""
+    """Say what is doubtful about the setup; what is certain to fail is refused before."""
     for finding in options.config.findings():
         if not finding.blocks:
-            screen.line(Kind.NOTE, f"{finding}.")
+            screen.line(Kind.NOTE, advised(finding, options.sources))
 
 
 async def _run_script(options: Options) -> None:
@@ -93,6 +79,7 @@ async def _run_script(options: Options) -> None:
         )
     screen = standard_screen(words_to_error=pipes_voice)
     _remark(options, screen)
+    await screen.flush()
     if not options.json_input:
         # Better known now than in the middle of a conversation.
         await check_script(options)

@@ -6,14 +6,11 @@ import argparse
 import difflib
 import functools
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
-import trio
+__all__ = ["SUBCOMMANDS", "nearest", "subcommand"]
 
-__all__ = ["SUBCOMMANDS", "nearest", "run_until_signal", "subcommand"]
-
-T = TypeVar("T")
 Runner = Callable[[Sequence[str], Mapping[str, str], str], int]
 
 
@@ -30,6 +27,7 @@ def _simulate(arguments: Sequence[str], _environment: Mapping[str, str], program
 
 
 def _update(arguments: Sequence[str], environment: Mapping[str, str], program: str) -> int:
+    from ._signals import run_until_signal
     from ._update import run_update
 
     parser = argparse.ArgumentParser(
@@ -48,25 +46,14 @@ def _update(arguments: Sequence[str], environment: Mapping[str, str], program: s
     return run_until_signal(functools.partial(run_update, only_check=given.check, tell=tell))
 
 
-def run_until_signal(function: Callable[[], Awaitable[T]]) -> T:
-    """Run it with Trio until it ends or a signal asks it to: no child process is left behind.
+def _config(arguments: Sequence[str], environment: Mapping[str, str], program: str) -> int:
+    from ._config import run_config
 
-    Raises:
-      Terminated: The signal was SIGTERM or SIGHUP.
-    """
-    from ._program import _watch_signals
-
-    async def watched() -> T:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_watch_signals)
-            result = await function()
-            nursery.cancel_scope.cancel()
-        return result
-
-    return trio.run(watched, restrict_keyboard_interrupt_to_checkpoints=True)
+    return run_config(arguments, environment, program)
 
 
 SUBCOMMANDS: Final[Mapping[str, Runner]] = {
+    "config": _config,
     "doctor": _doctor,
     "simulate": _simulate,
     "update": _update,

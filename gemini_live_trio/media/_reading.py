@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, BinaryIO, Final, Literal, TypeAlias, get_args
 
 import attrs
 import trio
@@ -87,6 +87,30 @@ class RawPcm:
         }
 
 
+class _Content:
+    """A file as libsndfile shall read it: through us, and without a name.
+
+    Not by its descriptor, since on Windows libsndfile has a C library of its own, with other
+    numbers; and not by its name, since soundfile would believe the name's ending.
+
+    Attributes:
+      trouble: Why it couldn't be read to its end. libsndfile only learns that nothing came.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.trouble: OSError | None = None
+        self.seek = file.seek
+        self.tell = file.tell
+        self._file: Any = file
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            return int(self._file.readinto(buffer))
+        except OSError as error:
+            self.trouble = error
+            return 0
+
+
 class SoundReader:
     """A recording, as an async iterator over blocks; ``open_sound`` makes it.
 
@@ -99,13 +123,16 @@ class SoundReader:
         Damage in the middle is known only once the iteration got there.
     """
 
-    def __init__(self, path: Path, file: Any, *, rate_hz: int, block_ms: int) -> None:
+    def __init__(
+        self, path: Path, content: _Content, file: Any, *, rate_hz: int, block_ms: int
+    ) -> None:
         from .pcm import Resampler
 
         self.rate_hz = rate_hz
         self.seconds: float = file.frames / file.samplerate
         self.warnings: list[str] = []
         self._path = path
+        self._content = content
         self._file = file
         wanted = max(1, round(file.samplerate * PIECE_SECONDS))
         self._piece_frames = min(wanted, MOST_SAMPLES // file.channels)
@@ -156,16 +183,21 @@ class SoundReader:
         from ._samples import within_scale
         from .pcm import float_to_int16
 
+        broken = ""
         try:
             samples = self._file.read(self._piece_frames, dtype="float32", always_2d=True)
         except soundfile.SoundFileError:
-            seconds = self._frames_read / self._file.samplerate
-            self.warnings.append(
-                f"{self._path.name} is damaged after {seconds:.1f} s; what comes before is used."
-            )
             samples = np.zeros((0, self._file.channels), dtype=np.float32)
+            broken = "is damaged"
         self._frames_read += len(samples)
         self._at_end = len(samples) < self._piece_frames
+        if self._at_end and self._content.trouble is not None:
+            broken = f"can't be read any further ({self._content.trouble.strerror})"
+        if broken:
+            seconds = self._frames_read / self._file.samplerate
+            self.warnings.append(
+                f"{self._path.name} {broken} after {seconds:.1f} s; what comes before is used."
+            )
         # Float recordings may hold anything; full scale is the end of the road.
         samples, nan, _ = within_scale(samples)
         self._nan_samples += nan
@@ -208,13 +240,11 @@ def _open(
             'Reading sound files needs: pip install "gemini-live-trio[audio]"'
         ) from error
     with ExitStack() as stack:
-        content = stack.enter_context(open_file(path))
+        opened = stack.enter_context(open_file(path))
+        content = _Content(opened)
         given = {} if raw is None else raw._for_soundfile()
         try:
-            # By number, not by name: soundfile would believe the name's ending.
-            file = stack.enter_context(
-                soundfile.SoundFile(content.fileno(), closefd=False, **given)
-            )
+            file = stack.enter_context(soundfile.SoundFile(content, **given))
         except soundfile.SoundFileError as error:
             reason = str(error).partition(": ")[2].rstrip(".")
             raise MediaError(
@@ -223,9 +253,9 @@ def _open(
             ) from None
         if file.samplerate not in RATES_HZ:
             raise MediaError(f"{path} says that it has {file.samplerate} samples a second.")
-        reader = SoundReader(path, file, rate_hz=rate_hz, block_ms=block_ms)
+        reader = SoundReader(path, content, file, rate_hz=rate_hz, block_ms=block_ms)
         stack.callback(reader._resampler.close)
-        reader._check_length(raw, os.fstat(content.fileno()).st_size)
+        reader._check_length(raw, os.fstat(opened.fileno()).st_size)
         return reader, stack.pop_all()
 
 

@@ -6,19 +6,23 @@ import functools
 import os
 import subprocess
 from collections.abc import Awaitable, Callable
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, TypeAlias
 
-import numpy as np
 import pytest
 import trio
 
 from gemini_live_trio.media import Microphone, MicrophoneBlock
 
+np = pytest.importorskip("numpy", reason="needs the extra audio")
+
 needs_sound = pytest.mark.skipif(
-    "PULSE_SERVER" not in os.environ, reason="PulseAudio isn't installed"
+    "PULSE_SERVER" not in os.environ or find_spec("sounddevice") is None,
+    reason="needs PulseAudio and the extra audio",
 )
 
-Samples = np.ndarray[Any, np.dtype[np.int16]]
+Samples: TypeAlias = Any
+"""An array of int16."""
 
 QUIET = 200
 """Samples that are larger are sound: resamplers ring a little before and after it."""

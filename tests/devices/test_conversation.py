@@ -7,15 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 import trio
 from devices.sounds import (
     Recording,
+    Samples,
     again_if_the_machine_stalls,
     heard,
     loud,
     needs_sound,
+    np,
     play_raw,
     tone,
 )
@@ -72,7 +73,7 @@ class Sent:
                     self.cut_at = trio.current_time()
                     self.interrupted.set()
 
-    def __getitem__(self, generation: int) -> np.ndarray:
+    def __getitem__(self, generation: int) -> Samples:
         samples = np.frombuffer(self._pcm[generation], "<i2")
         begin, end = loud(samples)
         return samples[begin:end]
@@ -88,7 +89,7 @@ def is_over(recording: Recording) -> bool:
     return recording.quiet_for(1.0)
 
 
-def alike(played: np.ndarray, sent: np.ndarray) -> float:
+def alike(played: Samples, sent: Samples) -> float:
     """How well two recordings fit each other where they fit best, from 0 to 1."""
     size = len(played) + len(sent)
     product = np.fft.irfft(np.fft.rfft(played, size) * np.conj(np.fft.rfft(sent, size)), size)

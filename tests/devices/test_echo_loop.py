@@ -10,11 +10,11 @@ import pytest
 import trio
 import trio.testing
 
-np = pytest.importorskip("numpy", reason="needs the extra audio")
 soundfile = pytest.importorskip("soundfile", reason="needs the extra audio")
 soxr = pytest.importorskip("soxr", reason="needs the extra audio")
 
 from devices.rig import REQUIRED  # noqa: E402
+from devices.sounds import needs_sound, np  # noqa: E402
 from media.echoes import RATE_HZ, dbfs, erle, likeness, needs, seconds  # noqa: E402
 
 from gemini_live_trio.media import (  # noqa: E402
@@ -26,6 +26,8 @@ from gemini_live_trio.media import (  # noqa: E402
     open_microphone,
     open_speaker,
 )
+
+pytestmark = needs_sound
 
 BACKENDS: list[EchoBackend] = ["webrtc", "speexdsp"]
 LENGTH = 22.0

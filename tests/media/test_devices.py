@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import trio
 from media.portaudio import Card, FakeSounddevice
@@ -19,6 +18,8 @@ from gemini_live_trio.media import (
 )
 from gemini_live_trio.media._devices import choose
 from gemini_live_trio.media._lines import Line
+
+np = pytest.importorskip("numpy", reason="needs the extra audio")
 
 Plug = Callable[..., FakeSounddevice]
 

@@ -2,12 +2,13 @@
 
 from array import array
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_live_trio.media._playout import Heard, Outlet, Playout, Span
+
+np = pytest.importorskip("numpy", reason="needs the extra audio")
 
 RATE = 1_000
 BLOCK = 20

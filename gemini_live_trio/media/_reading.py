@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal, TypeAlias, get_args
+from typing import Any, BinaryIO, Final, Literal, TypeAlias, cast, get_args
 
 import attrs
 import trio
@@ -244,7 +244,7 @@ def _open(
         content = _Content(opened)
         given = {} if raw is None else raw._for_soundfile()
         try:
-            file = stack.enter_context(soundfile.SoundFile(content, **given))
+            file = stack.enter_context(soundfile.SoundFile(cast("BinaryIO", content), **given))
         except soundfile.SoundFileError as error:
             reason = str(error).partition(": ")[2].rstrip(".")
             raise MediaError(

@@ -12,8 +12,10 @@ Not safe for threads: whoever shares one holds a lock around each call.
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -181,19 +183,26 @@ class Playout:
             kept = deque(piece for piece in self._pieces if not self.refuses(piece.generation))
         cut = self._pieces and (not kept or kept[0] is not self._pieces[0])
         if cut and self._playing:
-            self._fading = _fade(self._pieces[0].pcm, round(FADE_SECONDS * self._rate_hz))
+            left = kept[0] if kept else None
+            dropped = itertools.takewhile(lambda piece: piece is not left, self._pieces)
+            self._fading = _fade(dropped, round(FADE_SECONDS * self._rate_hz))
         if cut or not kept:
             self._playing = False
             self._waited = 0
             self._newest = None
-        left = sum(len(piece.pcm) // SAMPLE for piece in kept)
-        self.flushed_frames += self._frames - left
+        frames = sum(len(piece.pcm) // SAMPLE for piece in kept)
+        self.flushed_frames += self._frames - frames
         self._pieces = kept
-        self._frames = left
+        self._frames = frames
 
 
-def _fade(pcm: memoryview, frames: int) -> bytes:
-    samples = array("h", bytes(pcm[: frames * SAMPLE]))
+def _fade(pieces: Iterable[_Piece], frames: int) -> bytes:
+    pcm = bytearray()
+    for piece in pieces:
+        pcm += piece.pcm[: frames * SAMPLE - len(pcm)]
+        if len(pcm) == frames * SAMPLE:
+            break
+    samples = array("h", bytes(pcm))
     for place, sample in enumerate(samples):
         samples[place] = int(sample * (1 - (place + 1) / len(samples)))
     return samples.tobytes()

@@ -35,6 +35,7 @@ __all__ = [
 INPUT_RATE_HZ = 16_000
 TAIL_SECONDS = 0.5
 """Silence that is sent when the sound pauses: it ends what the service hears, absence doesn't."""
+MOST_BUFFER_MS = 600_000
 LOOK_SECONDS = 0.5
 """How often a silent device is looked at."""
 
@@ -157,7 +158,7 @@ class Microphone:
         self._block_ms = block_ms
         self._block_frames = rate_hz * block_ms // 1000
         self._tail_blocks = max(1, round(TAIL_SECONDS * 1000 / block_ms))
-        self._most = max(1, buffer_ms // block_ms)
+        self._most = int(buffer_ms // block_ms)
         self._news = trio.Event()
         self._reading = False
         self._closed = False
@@ -300,7 +301,8 @@ class Microphone:
         if raw.number != self._next_number or raw.follows_loss:
             self._gaps += 1
         self._next_number = raw.number + 1
-        missing = raw.captured - self._next_captured
+        # A block that is thrown away below is missing too.
+        missing = raw.captured - self._next_captured + self._paused
         self._next_captured = raw.captured + 1
         self._frame += round(missing * raw.link.frames * self.rate_hz / raw.link.rate_hz)
         if self._paused:
@@ -348,6 +350,7 @@ class Microphone:
 
     def _close(self) -> None:
         self._closed = True
+        self._line.end()
         self._news.set()
 
     def _capturing(self, link: Link) -> Work:
@@ -403,9 +406,10 @@ async def open_microphone(
       device: A name, part of one, or an index, of ``list_devices``; ``None`` for the default.
       rate_hz: Sample rate of the blocks, 8,000 to 192,000; the service wants 16,000.
       block_ms: Milliseconds in a block, 5 to 200.
-      buffer_ms: How much sound may wait for who iterates; the oldest makes room, and is counted.
-      latency: What PortAudio is asked for: ``"low"``, ``"high"`` or seconds. A block always is a
-        part of it.
+      buffer_ms: How much sound may wait for who iterates, a block to ten minutes; the oldest makes
+        room, and is counted.
+      latency: What PortAudio is asked for: ``"low"``, ``"high"`` or up to ten seconds. A block
+        always is a part of it.
 
     Raises:
       ConfigError: A number makes no sense.
@@ -415,9 +419,11 @@ async def open_microphone(
 
     Cancellation: at any time. Closing takes two seconds at most, where a driver hangs.
     """
-    check_numbers(rate_hz, block_ms)
-    if buffer_ms < block_ms:
-        raise ConfigError(f"buffer_ms must be at least a block, {block_ms}, not {buffer_ms}.")
+    check_numbers(rate_hz, block_ms, latency)
+    if not block_ms <= buffer_ms <= MOST_BUFFER_MS:
+        raise ConfigError(
+            f"buffer_ms must be {block_ms}, a block, to {MOST_BUFFER_MS:,}, not {buffer_ms!r}."
+        )
     microphone = Microphone(
         device, rate_hz=rate_hz, block_ms=block_ms, buffer_ms=buffer_ms, latency=latency
     )

@@ -11,6 +11,7 @@ blocks ahead, and what hasn't sounded hasn't been heard.
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,7 +22,7 @@ import attrs
 import trio
 
 from ..errors import ConfigError
-from ._devices import RATES_HZ, Latency, Link, check_numbers
+from ._devices import Latency, Link, check_device_rate, check_numbers
 from ._lines import DeviceLost, DeviceRestored, Line, Work
 from ._playout import Heard, Outlet, Playout, resampled
 
@@ -33,6 +34,8 @@ __all__ = ["PlayedBlock", "Speaker", "SpeakerStatistics", "SpeakerTap", "open_sp
 OUTPUT_RATE_HZ = 24_000
 REPORT_SECONDS = 0.1
 """How often ``on_played`` is told, and the device looked at."""
+MOST_BUFFER_SECONDS = 86_400
+MOST_PREBUFFER_MS = 10_000
 SAMPLE = 2
 
 
@@ -232,11 +235,14 @@ class Speaker:
 
     def _took(self, pcm: bytes, rate_hz: int, generation: int | None) -> bool:
         self._check_open()
-        if rate_hz not in RATES_HZ:
-            raise ConfigError(f"rate_hz must be 8,000 to 192,000 samples a second, not {rate_hz}.")
+        check_device_rate(rate_hz)
+        frames = len(pcm) * self.rate_hz // rate_hz // SAMPLE
         with self._lock:
-            refused = self._playout.refuses(generation)
-            if not refused and not self._playout.fits(len(pcm) * self.rate_hz // rate_hz // SAMPLE):
+            if self._playout.refuses(generation):
+                # Not converted, so that what is late leaves no seam in the answer that came next.
+                self._playout.refused_frames += frames
+                return True
+            if not self._playout.fits(frames):
                 return False
         source = self._source
         if source is None or (source.generation, source.from_hz) != (generation, rate_hz):
@@ -301,7 +307,8 @@ class Speaker:
                 with self._interested():
                     await news.wait()
             elif end is not None and end > now:
-                await trio.sleep(end - now)
+                # In steps, since a device that is lost meanwhile takes its clock with it.
+                await trio.sleep(min(end - now, REPORT_SECONDS))
             else:
                 break
         self._report()
@@ -407,6 +414,9 @@ class Speaker:
             self._heard.lost(self._now())
         self._tell(lost)
         await self._line.close()
+        with self._lock:
+            # Once more: until it was closed, it may have been handed more.
+            self._heard.lost(-math.inf)
         while (restored := await self._line.retry()) is None:
             pass
         self._tell(restored)
@@ -476,11 +486,11 @@ async def open_speaker(
       device: A name, part of one, or an index, of ``list_devices``; ``None`` for the default.
       rate_hz: Sample rate of what waits, 8,000 to 192,000; the service sends 24,000.
       block_ms: Milliseconds in a block, 5 to 200.
-      buffer_seconds: How much sound may wait.
-      prebuffer_ms: How much must be there before a voice begins, or how long it waits for that;
-        grows to 200 when pieces come late.
-      latency: What PortAudio is asked for: ``"low"``, ``"high"`` or seconds. A block always is a
-        part of it.
+      buffer_seconds: How much sound may wait; up to a day.
+      prebuffer_ms: How much must be there before a voice begins, or how long it waits for that; up
+        to 10,000. Grows to 200 when pieces come late.
+      latency: What PortAudio is asked for: ``"low"``, ``"high"`` or up to ten seconds. A block
+        always is a part of it.
       on_played: Told a generation and how many seconds of it have been heard, ten times a second
         while that changes; ``session.played`` fits. Must not wait.
       on_device: Told when the device is lost and restored. Must not wait.
@@ -494,9 +504,13 @@ async def open_speaker(
 
     Cancellation: at any time. Closing takes two seconds at most, where a driver hangs.
     """
-    check_numbers(rate_hz, block_ms)
-    if not buffer_seconds > 0 or prebuffer_ms < 0:
-        raise ConfigError("buffer_seconds must be more than 0, and prebuffer_ms not less.")
+    check_numbers(rate_hz, block_ms, latency)
+    if not 0 < buffer_seconds <= MOST_BUFFER_SECONDS:
+        raise ConfigError(
+            f"buffer_seconds must be more than 0 and at most 86,400, not {buffer_seconds!r}."
+        )
+    if not 0 <= prebuffer_ms <= MOST_PREBUFFER_MS:
+        raise ConfigError(f"prebuffer_ms must be 0 to 10,000, not {prebuffer_ms!r}.")
     speaker = Speaker(
         device,
         rate_hz=rate_hz,

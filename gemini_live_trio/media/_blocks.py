@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from ._limits import check_channels, check_rate
+from ._limits import check_block, check_channels, check_rate
 from ._resampling import Backend, Resampler
 from ._samples import check_samples, round_to_int16, within_scale
 
 __all__ = ["AudioEncoder", "Chunker"]
-
-MOST_BLOCK_MS = 10_000
 
 
 class Chunker:
@@ -122,8 +120,7 @@ class AudioEncoder:
     ) -> None:
         check_rate("rate_hz", rate_hz)
         check_channels(channels)
-        if not 1 <= block_ms <= MOST_BLOCK_MS:
-            raise ConfigError(f"block_ms must be 1 to {MOST_BLOCK_MS:,}, not {block_ms!r}.")
+        check_block(block_ms)
         self.rate_hz = rate_hz
         self.from_hz: int = rate_hz if from_hz is None else from_hz
         self.channels = channels

@@ -19,7 +19,7 @@ import trio
 
 from ..errors import ConfigError, MediaError, MissingDependency
 from ._files import open_file
-from ._limits import RATES_HZ, check_channels, check_rate
+from ._limits import RATES_HZ, check_block, check_channels, check_rate
 
 __all__ = ["RawEncoding", "RawPcm", "SoundReader", "open_sound"]
 
@@ -143,7 +143,7 @@ class SoundReader:
         file.seekable = lambda: False
         self._frames_read = 0
         self._nan_samples = 0
-        self._block_bytes = rate_hz * block_ms // 1000 * 2
+        self._block_bytes = int(rate_hz * block_ms // 1000) * 2
         self._held = bytearray()
         self._given_bytes = 0
         self._at_end = False
@@ -271,12 +271,13 @@ async def open_sound(
 
     Any rate and any channels will do. Channels are mixed to one; a truncated or damaged file gives
     what is there, with a warning. What kind of file it is is seen from its content. Whatever its
-    length, only a quarter of a second is in memory.
+    length, only a quarter of a second and a block are in memory.
 
     Args:
       path: The file.
       rate_hz: Sample rate to resample to; 1,000 to 768,000.
-      block_ms: Milliseconds in a block; at least 1.
+      block_ms: Milliseconds in a block, 1 to 10,000; where that is no whole number of samples, the
+        fraction is left off.
       raw: That the file has no header, and what it would say.
 
     Raises:
@@ -287,8 +288,7 @@ async def open_sound(
     Cancellation: at any time; a visit to the disk is waited for.
     """
     check_rate("rate_hz", rate_hz)
-    if block_ms < 1:
-        raise ConfigError(f"block_ms must be 1 or more, not {block_ms}.")
+    check_block(block_ms)
     reader, opened = await trio.to_thread.run_sync(_open, Path(path), raw, rate_hz, block_ms)
     with opened:
         yield reader

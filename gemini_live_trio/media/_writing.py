@@ -13,10 +13,13 @@ from typing import BinaryIO
 import trio
 
 from ..errors import MediaError
+from ._limits import check_rate
 
 __all__ = ["WavWriter", "open_wav_writer"]
 
 DEFAULT_RATE_HZ = 24_000
+MOST_BYTES = 0xFFFF_0000
+"""Of sound; a WAV counts them in 32 bits. A day of the model's voice."""
 BUFFER_BYTES = 48_000
 """A second of the model's voice; so much is lost if the process is killed."""
 
@@ -38,19 +41,23 @@ class WavWriter:
         self._file.setframerate(DEFAULT_RATE_HZ)
         self._rate_hz: int | None = None
         self._held = bytearray()
+        self._taken = 0
 
     async def write(self, pcm: bytes, /, *, rate_hz: int = DEFAULT_RATE_HZ) -> None:
         """Append sound.
 
         Args:
           pcm: Signed 16-bit little-endian mono. Half a sample at the end waits for its other half.
-          rate_hz: Sample rate; the first piece settles it.
+          rate_hz: Sample rate, 1,000 to 768,000; the first piece settles it.
 
         Raises:
-          MediaError: The rate changed, or the disk refuses.
+          ConfigError: The rate makes no sense.
+          MediaError: The rate changed, the file has 4 GiB, which is all that a WAV can have, or the
+            disk refuses. In the first two cases nothing of the piece was taken.
 
         Cancellation: the piece has been taken; what is written to disk is whole.
         """
+        check_rate("rate_hz", rate_hz)
         if self._rate_hz is None:
             self._rate_hz = rate_hz
             self._file.setframerate(rate_hz)
@@ -59,6 +66,12 @@ class WavWriter:
                 f"{self._path} has {self._rate_hz} samples a second; "
                 f"a piece with {rate_hz} can't be added to it."
             )
+        if self._taken + len(pcm) > MOST_BYTES:
+            raise MediaError(
+                f"{self._path} is full: a WAV has 4 GiB at most, and this one lasts "
+                f"{self.seconds / 3600:.1f} hours. Begin another."
+            )
+        self._taken += len(pcm)
         self._held += pcm
         self.seconds += len(pcm) / 2 / rate_hz
         if len(self._held) >= BUFFER_BYTES:

@@ -399,8 +399,10 @@ async def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
             pass
 
 
-@pytest.mark.parametrize(("rate_hz", "block_ms"), [(0, 20), (16_000, 0), (16_000, -1)])
-async def test_blocks_of_no_length_are_refused(rate_hz: int, block_ms: int) -> None:
+@pytest.mark.parametrize(
+    ("rate_hz", "block_ms"), [(0, 20), (16_000, 0), (16_000, -1), (16_000, 10_001)]
+)
+async def test_blocks_of_no_length_and_without_end_are_refused(rate_hz: int, block_ms: int) -> None:
     with pytest.raises(ConfigError, match="must be"):
         async with open_sound("any.wav", rate_hz=rate_hz, block_ms=block_ms):
             pass

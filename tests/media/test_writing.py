@@ -1,14 +1,16 @@
 """The model's voice in a file, whatever happens."""
 
 import os
+import struct
 import wave
 from pathlib import Path
 
 import pytest
 import trio
 
-from gemini_live_trio.errors import MediaError
+from gemini_live_trio.errors import ConfigError, MediaError
 from gemini_live_trio.media import open_wav_writer
+from gemini_live_trio.media._writing import MOST_BYTES
 
 
 def content(path: Path) -> tuple[int, bytes]:
@@ -44,6 +46,32 @@ async def test_the_first_piece_settles_the_rate(tmp_path: Path) -> None:
             await wav.write(b"abcd", rate_hz=16_000)
             await wav.write(b"efgh", rate_hz=24_000)
     assert content(tmp_path / "out.wav") == (16_000, b"abcd")
+
+
+@pytest.mark.parametrize("rate_hz", [0, -1, 999, 10**9, 24_000.0])
+async def test_an_absurd_rate_is_refused(tmp_path: Path, rate_hz: int) -> None:
+    async with open_wav_writer(tmp_path / "out.wav") as wav:
+        with pytest.raises(ConfigError, match="rate_hz"):
+            await wav.write(b"abcd", rate_hz=rate_hz)
+        await wav.write(b"abcd")
+    assert content(tmp_path / "out.wav") == (24_000, b"abcd")
+
+
+async def test_what_no_header_could_count_is_refused_and_the_file_stays_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gemini_live_trio.media._writing.MOST_BYTES", 100_000)
+    async with open_wav_writer(tmp_path / "out.wav") as wav:
+        await wav.write(bytes(99_998))
+        with pytest.raises(MediaError, match="out.wav is full: .* Begin another"):
+            await wav.write(bytes(4))
+        await wav.write(bytes(2))
+    assert content(tmp_path / "out.wav") == (24_000, bytes(100_000))
+
+
+def test_a_header_can_count_the_longest_recording() -> None:
+    # As the wave module writes it: the sound, and what of the header comes after the size.
+    struct.pack("<L", MOST_BYTES + 36)
 
 
 @pytest.mark.parametrize("leave", ["cancelled", "failed"])

@@ -63,7 +63,7 @@ async def test_what_no_header_could_count_is_refused_and_the_file_stays_right(
     monkeypatch.setattr("gemini_live_trio.media._writing.MOST_BYTES", 100_000)
     async with open_wav_writer(tmp_path / "out.wav") as wav:
         await wav.write(bytes(99_998))
-        with pytest.raises(MediaError, match="out.wav is full: .* Begin another"):
+        with pytest.raises(MediaError, match=r"out\.wav is full: .* Begin another"):
             await wav.write(bytes(4))
         await wav.write(bytes(2))
     assert content(tmp_path / "out.wav") == (24_000, bytes(100_000))

@@ -84,8 +84,8 @@ class AudioEncoder:
     that goes in comes out. Wrong samples are counted: NaN becomes silence, and what is beyond full
     scale, infinity included, becomes full scale.
 
-    What it computes with is allocated once, for the longest piece; only the blocks are new. One
-    thread at a time may use it.
+    What it rounds with is allocated once, for the longest piece; mixing and resampling make a new
+    array for each. One thread at a time may use it.
 
     Args:
       rate_hz: Sample rate of the blocks; 1,000 to 768,000.

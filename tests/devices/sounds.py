@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ParamSpec, TypeAlias
 
 import pytest
 import trio
@@ -24,6 +24,7 @@ needs_sound = pytest.mark.skipif(
     reason="needs PulseAudio and the extra audio",
 )
 
+P = ParamSpec("P")
 Samples: TypeAlias = Any
 """An array of int16."""
 
@@ -120,8 +121,8 @@ async def heard(
 
 
 def again_if_the_machine_stalls(
-    test: Callable[[], Awaitable[None]],
-) -> Callable[[], Awaitable[None]]:
+    test: Callable[P, Awaitable[None]],
+) -> Callable[P, Awaitable[None]]:
     """Try a test of timing three times, if other programs took the machine from ours meanwhile.
 
     On a machine that was idle enough, a failure is a failure, and so is everywhere what isn't an
@@ -129,17 +130,17 @@ def again_if_the_machine_stalls(
     """
 
     @functools.wraps(test)
-    async def tried() -> None:
+    async def tried(*args: P.args, **kwargs: P.kwargs) -> None:
         for _ in range(2):
             before = _starved_seconds(), time.perf_counter()
             try:
-                return await test()
+                return await test(*args, **kwargs)
             except (AssertionError, ExceptionGroup) as error:
                 starved = _starved_seconds() - before[0]
                 if starved < STARVED * (time.perf_counter() - before[1]) or not _asserted(error):
                     raise
                 sys.stderr.write(f"Again, {starved:.1f} s without a processor: {error}\n")
-        return await test()
+        return await test(*args, **kwargs)
 
     return tried
 

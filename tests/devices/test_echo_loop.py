@@ -14,7 +14,7 @@ soundfile = pytest.importorskip("soundfile", reason="needs the extra audio")
 soxr = pytest.importorskip("soxr", reason="needs the extra audio")
 
 from devices.rig import REQUIRED  # noqa: E402
-from devices.sounds import needs_sound, np  # noqa: E402
+from devices.sounds import again_if_the_machine_stalls, needs_sound, np  # noqa: E402
 from media.echoes import RATE_HZ, dbfs, erle, likeness, needs, seconds  # noqa: E402
 
 from gemini_live_trio.media import (  # noqa: E402
@@ -89,6 +89,7 @@ async def cancellers() -> AsyncIterator[dict[str, EchoStage]]:
         yield {"webrtc": webrtc, "speexdsp": speexdsp}
 
 
+@again_if_the_machine_stalls
 async def test_an_echo_is_cancelled_and_who_talks_over_it_is_understood(loop, voices):
     for backend in BACKENDS:
         needs(backend)
@@ -151,6 +152,7 @@ def first_place(voice, sound) -> int:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@again_if_the_machine_stalls
 async def test_echo_is_measured(loop, backend):
     needs(backend)
     async with (

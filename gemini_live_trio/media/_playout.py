@@ -23,7 +23,7 @@ import attrs
 if TYPE_CHECKING:
     from .pcm import Resampler
 
-__all__ = ["Heard", "Outlet", "Playout", "Span", "resampled"]
+__all__ = ["Heard", "Outlet", "Playout", "Source", "Span"]
 
 FADE_SECONDS = 0.005
 """How fast an interrupted voice goes silent: too short to hear, long enough not to click."""
@@ -273,12 +273,44 @@ class Heard:
             del self._heard[next(iter(self._heard))]
 
 
-def resampled(resampler: Resampler, pcm: bytes, *, last: bool = False) -> bytes:
+def _resampled(resampler: Resampler, pcm: bytes, *, last: bool = False) -> bytes:
     """Bring the next piece of 16-bit mono to another rate."""
     import numpy as np
 
     samples = resampler.process(np.frombuffer(pcm, "<i2").astype(np.int16), last=last)
     return samples.astype("<i2", copy=False).tobytes()
+
+
+class Source:
+    """Sound of one generation and one rate, on its way into a playout.
+
+    Args:
+      generation: Which one.
+      from_hz: Its rate.
+      to_hz: The playout's.
+    """
+
+    def __init__(self, generation: int | None, from_hz: int, to_hz: int) -> None:
+        self.generation = generation
+        self.from_hz = from_hz
+        self._half = b""
+        self._resampler: Resampler | None = None
+        if from_hz != to_hz:
+            from .pcm import Resampler
+
+            self._resampler = Resampler(from_hz, to_hz, purpose="live")
+
+    def convert(self, pcm: bytes) -> bytes:
+        """Return what comes of a piece; half a sample waits for its other half."""
+        pcm = self._half + pcm
+        whole = len(pcm) // SAMPLE * SAMPLE
+        self._half = pcm[whole:]
+        pcm = pcm[:whole]
+        return pcm if self._resampler is None else _resampled(self._resampler, pcm)
+
+    def end(self) -> bytes:
+        """Return what the resampler has held back."""
+        return b"" if self._resampler is None else _resampled(self._resampler, b"", last=True)
 
 
 class Outlet:
@@ -315,7 +347,7 @@ class Outlet:
             delay = len(self._held) / SAMPLE / self._device_hz
             pcm, spans = self._playout.take(-(-lacking * self._rate_hz // self._device_hz))
             taken.append((delay, spans))
-            self._held += resampled(self._resampler, pcm)
+            self._held += _resampled(self._resampler, pcm)
         block = bytes(self._held[: frames * SAMPLE])
         del self._held[: frames * SAMPLE]
         return block, taken

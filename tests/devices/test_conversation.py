@@ -1,5 +1,6 @@
 """A spoken conversation over devices, a real socket and the simulator: the whole loop."""
 
+import os
 import shutil
 import subprocess
 import wave
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from devices.rig import REQUIRED
 from devices.sounds import (
     Recording,
     Samples,
@@ -38,6 +40,7 @@ def spoken(text: str) -> tuple[bytes, int]:
         said = subprocess.run(["espeak-ng", "--stdout", text], check=True, capture_output=True)
         # The length in the header is that of a stream, so what comes after it is taken.
         return said.stdout[44:], 22_050
+    assert REQUIRED not in os.environ, "espeak-ng isn't installed"
     with wave.open(str(RECORDED)) as file:
         return file.readframes(file.getnframes()), file.getframerate()
 

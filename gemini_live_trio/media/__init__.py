@@ -29,6 +29,9 @@ from ._microphone import MicrophoneEvent as MicrophoneEvent
 from ._microphone import MicrophonePaused as MicrophonePaused
 from ._microphone import MicrophoneStatistics as MicrophoneStatistics
 from ._microphone import open_microphone as open_microphone
+from ._played import PlayedBlock as PlayedBlock
+from ._played import SpeakerStatistics as SpeakerStatistics
+from ._played import SpeakerTap as SpeakerTap
 from ._reading import RawEncoding as RawEncoding
 from ._reading import RawPcm as RawPcm
 from ._reading import SoundReader as SoundReader
@@ -42,10 +45,7 @@ from ._screen_targets import ScreenNote as ScreenNote
 from ._screen_targets import ScreenTarget as ScreenTarget
 from ._screen_targets import ScreenTargets as ScreenTargets
 from ._screen_targets import TargetLost as TargetLost
-from ._speaker import PlayedBlock as PlayedBlock
 from ._speaker import Speaker as Speaker
-from ._speaker import SpeakerStatistics as SpeakerStatistics
-from ._speaker import SpeakerTap as SpeakerTap
 from ._speaker import open_speaker as open_speaker
 from ._writing import WavWriter as WavWriter
 from ._writing import open_wav_writer as open_wav_writer

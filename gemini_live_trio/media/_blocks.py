@@ -9,13 +9,11 @@ import numpy as np
 import trio
 from numpy.typing import NDArray
 
-from ._limits import check_channels, check_number, check_pcm, check_rate
+from ._limits import check_block, check_channels, check_number, check_pcm, check_rate
 from ._resampling import Backend, Resampler
 from ._samples import check_samples, round_to_int16, within_scale
 
 __all__ = ["AudioEncoder", "Chunker"]
-
-MOST_BLOCK_MS = 10_000
 
 
 class Chunker:
@@ -85,8 +83,8 @@ class AudioEncoder:
     that goes in comes out. Wrong samples are counted: NaN becomes silence, and what is beyond full
     scale, infinity included, becomes full scale.
 
-    What it computes with is allocated once, for the longest piece; only the blocks are new. One
-    thread at a time may use it.
+    What it rounds with is allocated once, for the longest piece; mixing and resampling make a new
+    array for each. One thread at a time may use it.
 
     Args:
       rate_hz: Sample rate of the blocks; 1,000 to 768,000.
@@ -121,7 +119,7 @@ class AudioEncoder:
     ) -> None:
         check_rate("rate_hz", rate_hz)
         check_channels(channels)
-        check_number("block_ms", block_ms, 1, MOST_BLOCK_MS, "milliseconds")
+        check_block(block_ms)
         self.rate_hz = rate_hz
         self.from_hz: int = rate_hz if from_hz is None else from_hz
         self.channels = channels

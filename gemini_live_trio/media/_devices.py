@@ -148,6 +148,7 @@ class Link:
     channels: int
     frames: int
     _stream: Any = None
+    _time: float = 0.0
 
     @property
     def latency(self) -> float:
@@ -155,8 +156,15 @@ class Link:
         return float(self._stream.latency)
 
     def time(self) -> float:
-        """Return what the clock says in which blocks are stamped."""
-        return float(self._stream.time)
+        """Return what the clock says in which blocks are stamped.
+
+        Of a stream that has died, and so tells no time any more: what it said last.
+        """
+        import sounddevice  # type: ignore[import-untyped]
+
+        with suppress(sounddevice.PortAudioError):
+            self._time = float(self._stream.time)
+        return self._time
 
 
 async def open_link(
@@ -263,7 +271,7 @@ async def _in_thread(call: Callable[[], T], what: str) -> T:
 
 def _sounddevice() -> Any:
     try:
-        import sounddevice  # type: ignore[import-untyped]
+        import sounddevice
 
         from . import pcm  # noqa: F401 - here, since importing numpy takes its time
     except ImportError as error:
@@ -275,17 +283,32 @@ def _sounddevice() -> Any:
             "Microphone and speaker need the PortAudio library: apt-get install libportaudio2, "
             'or what your system calls it; and: pip install "gemini-live-trio[audio]"'
         ) from error
+    except Exception as error:  # it starts PortAudio, and its class for errors can't be named yet
+        raise _unusable(error) from error
     return sounddevice
 
 
+def _unusable(error: Exception) -> MediaError:
+    text = str(error).rstrip(".")
+    return MediaError(f"The system's sound can't be used; PortAudio says: {text}.")
+
+
 def _refresh(sd: Any) -> None:
-    sd._terminate()
-    sd._initialize()
+    with suppress(sd.PortAudioError):  # where the last refresh got only half way
+        sd._terminate()
+    try:
+        sd._initialize()
+    except sd.PortAudioError as error:
+        raise _unusable(error) from error
 
 
 def _devices(sd: Any) -> list[Device]:
-    apis = sd.query_hostapis()
-    default = apis[sd.default.hostapi] if apis else {}
+    try:
+        apis = sd.query_hostapis()
+        default = apis[sd.default.hostapi] if apis else {}
+        found = sd.query_devices()
+    except sd.PortAudioError as error:
+        raise _unusable(error) from error
     return [
         Device(
             index=index,
@@ -297,7 +320,7 @@ def _devices(sd: Any) -> list[Device]:
             default_input=index == default["default_input_device"],
             default_output=index == default["default_output_device"],
         )
-        for index, info in enumerate(sd.query_devices())
+        for index, info in enumerate(found)
     ]
 
 
@@ -403,6 +426,8 @@ def _ways(device: Device, direction: Direction, rate_hz: int) -> Iterator[tuple[
     """Rates and channels to try, the best first: our own rate, then the device's; mono first."""
     most = min(device._channels(direction), MOST_CHANNELS)
     for rate in dict.fromkeys((rate_hz, device.rate_hz)):
+        if rate not in RATES_HZ:
+            continue  # a driver's slip
         for channels in dict.fromkeys((1, min(2, most), most)):
             yield rate, channels
 

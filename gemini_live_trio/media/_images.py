@@ -160,8 +160,8 @@ def _named(
 ) -> tuple[str, BinaryIO, int]:
     """Return what errors call it, its content, and how many bytes that has."""
     if not isinstance(source, (str, os.PathLike)):
-        content = bytes(source)
-        return "The data", io.BytesIO(content), len(content)
+        data = io.BytesIO(source)
+        return "The data", data, data.getbuffer().nbytes
     path = path_of(source)
     file = stack.enter_context(open_file(path))
     return str(path), file, os.fstat(file.fileno()).st_size

@@ -6,13 +6,23 @@ import math
 
 from ..errors import ConfigError
 
-__all__ = ["RATES_HZ", "check_channels", "check_number", "check_pcm", "check_rate"]
+__all__ = [
+    "RATES_HZ",
+    "check_block",
+    "check_channels",
+    "check_number",
+    "check_pcm",
+    "check_rate",
+]
 
 RATES_HZ = range(1_000, 768_001)
 """What sound may have; others come from damaged headers and slips of the pen."""
 
 CHANNELS = range(1, 1_025)
 """libsndfile's limit, which is above that of every device."""
+
+MOST_BLOCK_MS = 10_000
+"""A block is held in memory."""
 
 
 def check_number(
@@ -77,3 +87,12 @@ def check_pcm(pcm: bytes | bytearray | memoryview) -> bytes | bytearray:
             "gemini_live_trio.media.pcm makes them of arrays."
         )
     return pcm
+
+
+def check_block(block_ms: int) -> None:
+    """Refuse a block that is no piece of a stream.
+
+    Raises:
+      ConfigError: It isn't a whole number of milliseconds from 1 to 10,000.
+    """
+    check_number("block_ms", block_ms, 1, MOST_BLOCK_MS, "milliseconds")

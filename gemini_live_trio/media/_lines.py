@@ -126,6 +126,7 @@ class Line:
         self._watch = _Watch(trio.current_time())
         self._lost_at = 0.0
         self._tries = 0
+        self._over = trio.Event()
 
     async def open(self, *, anew: bool = False) -> None:
         """Open the stream; raises and is cancelled like ``open_link``."""
@@ -147,6 +148,10 @@ class Line:
         link, self.link = self.link, None
         if link is not None:
             await close_link(link)
+
+    def end(self) -> None:
+        """Let whoever is in ``retry`` give it up; what still opens there is closed."""
+        self._over.set()
 
     def trouble(self) -> DeviceLost | None:
         """Tell whether the stream has died; must be asked about once a second.
@@ -173,11 +178,17 @@ class Line:
         """
         delay = RETRY_SECONDS[min(self._tries, len(RETRY_SECONDS) - 1)]
         self._tries += 1
-        await trio.sleep(delay)
+        with trio.move_on_after(delay):
+            await self._over.wait()
+        if self._over.is_set():
+            return None
         try:
             await self.open(anew=True)
         except MediaError:
             return None  # it is told that the device is lost, and by no word that it is back
+        if self._over.is_set():
+            await self.close()
+            return None
         self.restored += 1
         return DeviceRestored(self.name, trio.current_time() - self._lost_at)
 

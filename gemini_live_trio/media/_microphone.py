@@ -158,7 +158,7 @@ class Microphone:
         self._block_ms = block_ms
         self._block_frames = rate_hz * block_ms // 1000
         self._tail_blocks = max(1, round(TAIL_SECONDS * 1000 / block_ms))
-        self._most = max(1, buffer_ms // block_ms)
+        self._most = int(buffer_ms // block_ms)
         self._news = trio.Event()
         self._reading = False
         self._closed = False
@@ -301,7 +301,8 @@ class Microphone:
         if raw.number != self._next_number or raw.follows_loss:
             self._gaps += 1
         self._next_number = raw.number + 1
-        missing = raw.captured - self._next_captured
+        # A block that is thrown away below is missing too.
+        missing = raw.captured - self._next_captured + self._paused
         self._next_captured = raw.captured + 1
         self._frame += round(missing * raw.link.frames * self.rate_hz / raw.link.rate_hz)
         if self._paused:
@@ -349,6 +350,7 @@ class Microphone:
 
     def _close(self) -> None:
         self._closed = True
+        self._line.end()
         self._news.set()
 
     def _capturing(self, link: Link) -> Work:

@@ -12,8 +12,10 @@ Not safe for threads: whoever shares one holds a lock around each call.
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -21,7 +23,7 @@ import attrs
 if TYPE_CHECKING:
     from .pcm import Resampler
 
-__all__ = ["Heard", "Outlet", "Playout", "Span", "resampled"]
+__all__ = ["Heard", "Outlet", "Playout", "Source", "Span"]
 
 FADE_SECONDS = 0.005
 """How fast an interrupted voice goes silent: too short to hear, long enough not to click."""
@@ -181,19 +183,26 @@ class Playout:
             kept = deque(piece for piece in self._pieces if not self.refuses(piece.generation))
         cut = self._pieces and (not kept or kept[0] is not self._pieces[0])
         if cut and self._playing:
-            self._fading = _fade(self._pieces[0].pcm, round(FADE_SECONDS * self._rate_hz))
+            left = kept[0] if kept else None
+            dropped = itertools.takewhile(lambda piece: piece is not left, self._pieces)
+            self._fading = _fade(dropped, round(FADE_SECONDS * self._rate_hz))
         if cut or not kept:
             self._playing = False
             self._waited = 0
             self._newest = None
-        left = sum(len(piece.pcm) // SAMPLE for piece in kept)
-        self.flushed_frames += self._frames - left
+        frames = sum(len(piece.pcm) // SAMPLE for piece in kept)
+        self.flushed_frames += self._frames - frames
         self._pieces = kept
-        self._frames = left
+        self._frames = frames
 
 
-def _fade(pcm: memoryview, frames: int) -> bytes:
-    samples = array("h", bytes(pcm[: frames * SAMPLE]))
+def _fade(pieces: Iterable[_Piece], frames: int) -> bytes:
+    pcm = bytearray()
+    for piece in pieces:
+        pcm += piece.pcm[: frames * SAMPLE - len(pcm)]
+        if len(pcm) == frames * SAMPLE:
+            break
+    samples = array("h", bytes(pcm))
     for place, sample in enumerate(samples):
         samples[place] = int(sample * (1 - (place + 1) / len(samples)))
     return samples.tobytes()
@@ -264,12 +273,44 @@ class Heard:
             del self._heard[next(iter(self._heard))]
 
 
-def resampled(resampler: Resampler, pcm: bytes, *, last: bool = False) -> bytes:
+def _resampled(resampler: Resampler, pcm: bytes, *, last: bool = False) -> bytes:
     """Bring the next piece of 16-bit mono to another rate."""
     import numpy as np
 
     samples = resampler.process(np.frombuffer(pcm, "<i2").astype(np.int16), last=last)
     return samples.astype("<i2", copy=False).tobytes()
+
+
+class Source:
+    """Sound of one generation and one rate, on its way into a playout.
+
+    Args:
+      generation: Which one.
+      from_hz: Its rate.
+      to_hz: The playout's.
+    """
+
+    def __init__(self, generation: int | None, from_hz: int, to_hz: int) -> None:
+        self.generation = generation
+        self.from_hz = from_hz
+        self._half = b""
+        self._resampler: Resampler | None = None
+        if from_hz != to_hz:
+            from .pcm import Resampler
+
+            self._resampler = Resampler(from_hz, to_hz, purpose="live")
+
+    def convert(self, piece: bytes | bytearray) -> bytes:
+        """Return what comes of a piece; half a sample waits for its other half."""
+        pcm = self._half + piece
+        whole = len(pcm) // SAMPLE * SAMPLE
+        self._half = pcm[whole:]
+        pcm = pcm[:whole]
+        return pcm if self._resampler is None else _resampled(self._resampler, pcm)
+
+    def end(self) -> bytes:
+        """Return what the resampler has held back."""
+        return b"" if self._resampler is None else _resampled(self._resampler, b"", last=True)
 
 
 class Outlet:
@@ -306,7 +347,7 @@ class Outlet:
             delay = len(self._held) / SAMPLE / self._device_hz
             pcm, spans = self._playout.take(-(-lacking * self._rate_hz // self._device_hz))
             taken.append((delay, spans))
-            self._held += resampled(self._resampler, pcm)
+            self._held += _resampled(self._resampler, pcm)
         block = bytes(self._held[: frames * SAMPLE])
         del self._held[: frames * SAMPLE]
         return block, taken

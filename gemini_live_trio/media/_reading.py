@@ -13,14 +13,14 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, BinaryIO, Final, Literal, TypeAlias, cast, get_args
 
 import attrs
 import trio
 
 from ..errors import ConfigError, MediaError, MissingDependency
 from ._files import open_file, path_of
-from ._limits import RATES_HZ, check_channels, check_number, check_rate
+from ._limits import RATES_HZ, check_block, check_channels, check_rate
 
 __all__ = ["RawEncoding", "RawPcm", "SoundReader", "open_sound"]
 
@@ -92,6 +92,30 @@ class RawPcm:
         }
 
 
+class _Content:
+    """A file as libsndfile shall read it: through us, and without a name.
+
+    Not by its descriptor, since on Windows libsndfile has a C library of its own, with other
+    numbers; and not by its name, since soundfile would believe the name's ending.
+
+    Attributes:
+      trouble: Why it couldn't be read to its end. libsndfile only learns that nothing came.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.trouble: OSError | None = None
+        self.seek = file.seek
+        self.tell = file.tell
+        self._file: Any = file
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            return int(self._file.readinto(buffer))
+        except OSError as error:
+            self.trouble = error
+            return 0
+
+
 class SoundReader:
     """A recording, as an async iterator over blocks; ``open_sound`` makes it.
 
@@ -105,7 +129,9 @@ class SoundReader:
         Damage in the middle is known only once the iteration got there.
     """
 
-    def __init__(self, path: Path, file: Any, *, rate_hz: int, block_ms: int) -> None:
+    def __init__(
+        self, path: Path, content: _Content, file: Any, *, rate_hz: int, block_ms: int
+    ) -> None:
         from .pcm import Resampler
 
         self.rate_hz = rate_hz
@@ -113,6 +139,7 @@ class SoundReader:
         self.seconds: float = file.frames / file.samplerate if known else math.inf
         self.warnings: list[str] = []
         self._path = path
+        self._content = content
         self._file = file
         wanted = max(1, round(file.samplerate * PIECE_SECONDS))
         self._piece_frames = min(wanted, MOST_SAMPLES // file.channels)
@@ -123,7 +150,7 @@ class SoundReader:
         file.seekable = lambda: False
         self._frames_read = 0
         self._nan_samples = 0
-        self._block_bytes = rate_hz * block_ms // 1000 * 2
+        self._block_bytes = int(rate_hz * block_ms // 1000) * 2
         self._held = bytearray()
         self._given_bytes = 0
         self._at_end = False
@@ -177,17 +204,22 @@ class SoundReader:
         from ._samples import within_scale
         from .pcm import float_to_int16
 
+        broken = ""
         try:
             samples = self._file.read(self._piece_frames, dtype="float32", always_2d=True)
         except soundfile.SoundFileError:
-            seconds = self._frames_read / self._file.samplerate
-            self.warnings.append(
-                f"{self._path.name} is damaged after {seconds:.1f} s; what comes before is used."
-            )
             samples = np.zeros((0, self._file.channels), dtype=np.float32)
+            broken = "is damaged"
         self._frames_read += len(samples)
         self._at_end = len(samples) < self._piece_frames
-        if self._at_end:
+        if self._at_end and self._content.trouble is not None:
+            broken = f"can't be read any further ({self._content.trouble.strerror})"
+        if broken:
+            seconds = self._frames_read / self._file.samplerate
+            self.warnings.append(
+                f"{self._path.name} {broken} after {seconds:.1f} s; what comes before is used."
+            )
+        elif self._at_end:
             self._check_end()
         # Float recordings may hold anything; full scale is the end of the road.
         samples, nan, _ = within_scale(samples)
@@ -246,13 +278,11 @@ def _open(
             'Reading sound files needs: pip install "gemini-live-trio[audio]"'
         ) from error
     with ExitStack() as stack:
-        content = stack.enter_context(open_file(path))
+        opened = stack.enter_context(open_file(path))
+        content = _Content(opened)
         given = {} if raw is None else raw._for_soundfile()
         try:
-            # By number, not by name: soundfile would believe the name's ending.
-            file = stack.enter_context(
-                soundfile.SoundFile(content.fileno(), closefd=False, **given)
-            )
+            file = stack.enter_context(soundfile.SoundFile(cast("BinaryIO", content), **given))
         except soundfile.SoundFileError as error:
             reason = str(error).partition(": ")[2].rstrip(".")
             raise MediaError(
@@ -261,9 +291,9 @@ def _open(
             ) from None
         if file.samplerate not in RATES_HZ:
             raise MediaError(f"{path} says that it has {file.samplerate} samples a second.")
-        reader = SoundReader(path, file, rate_hz=rate_hz, block_ms=block_ms)
+        reader = SoundReader(path, content, file, rate_hz=rate_hz, block_ms=block_ms)
         stack.callback(reader._close)
-        reader._check_length(raw, os.fstat(content.fileno()).st_size)
+        reader._check_length(raw, os.fstat(opened.fileno()).st_size)
         return reader, stack.pop_all()
 
 
@@ -279,12 +309,13 @@ async def open_sound(
 
     Any rate and any channels will do. Channels are mixed to one; a truncated or damaged file gives
     what is there, with a warning. What kind of file it is is seen from its content. Whatever its
-    length, only a quarter of a second is in memory.
+    length, only a quarter of a second and a block are in memory.
 
     Args:
       path: The file.
       rate_hz: Sample rate to resample to; 1,000 to 768,000.
-      block_ms: Milliseconds in a block; at least 1.
+      block_ms: Milliseconds in a block, 1 to 10,000; where that is no whole number of samples, the
+        fraction is left off.
       raw: That the file has no header, and what it would say.
 
     Raises:
@@ -295,7 +326,7 @@ async def open_sound(
     Cancellation: at any time; a visit to the disk is waited for.
     """
     check_rate("rate_hz", rate_hz)
-    check_number("block_ms", block_ms, 1, unit="milliseconds")
+    check_block(block_ms)
     if raw is not None and not isinstance(raw, RawPcm):
         raise ConfigError(f"raw must be a RawPcm, such as RawPcm(rate_hz=16_000), not {raw!r}.")
     path = path_of(path)

@@ -190,6 +190,8 @@ class _Speex:
             reason = library.speex_resampler_strerror(failed).decode()
             raise MediaError(f"libspeexdsp can't go from {from_hz} to {to_hz} Hz: {reason}")
         self._finalizer = weakref.finalize(self, library.speex_resampler_destroy, state)
+        # A speaker whose driver hung may still call us while the process ends.
+        self._finalizer.atexit = False
         self._library = library
         self._state = state
         self._from_hz = from_hz

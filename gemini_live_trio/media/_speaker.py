@@ -11,24 +11,21 @@ blocks ahead, and what hasn't sounded hasn't been heard.
 from __future__ import annotations
 
 import functools
+import math
 import threading
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
-import attrs
 import trio
 
 from ._devices import Latency, Link, check_device_rate, check_stream
 from ._limits import check_number, check_pcm
 from ._lines import DeviceLost, DeviceRestored, Line, Work
-from ._playout import Heard, Outlet, Playout, resampled
+from ._played import PlayedBlock, SpeakerStatistics, SpeakerTap
+from ._playout import Heard, Outlet, Playout, Source
 
-if TYPE_CHECKING:
-    from .pcm import Resampler
-
-__all__ = ["PlayedBlock", "Speaker", "SpeakerStatistics", "SpeakerTap", "open_speaker"]
+__all__ = ["Speaker", "open_speaker"]
 
 OUTPUT_RATE_HZ = 24_000
 MOST_BUFFER_SECONDS = 86_400.0
@@ -36,104 +33,6 @@ MOST_PREBUFFER_MS = 10_000
 REPORT_SECONDS = 0.1
 """How often ``on_played`` is told, and the device looked at."""
 SAMPLE = 2
-
-
-@attrs.frozen
-class PlayedBlock:
-    """What the device was handed at once, silence included: the reference of an echo canceller.
-
-    Attributes:
-      pcm: Signed 16-bit little-endian mono samples.
-      rate_hz: Their rate, the device's own.
-      dac_time: When the first of them sounds, in seconds on PortAudio's clock.
-      frame: How many samples came before it; where this jumps, blocks were dropped.
-    """
-
-    pcm: bytes = attrs.field(repr=lambda pcm: f"<{len(pcm)} bytes>")
-    rate_hz: int
-    dac_time: float
-    frame: int
-
-
-class SpeakerTap:
-    """What a speaker plays, block by block; ``Speaker.tap`` makes it.
-
-    Attributes:
-      dropped: How many blocks made room because nobody took them in time.
-    """
-
-    def __init__(self, *, seconds: float) -> None:
-        self.dropped: int = 0
-        self._seconds = seconds
-        self._blocks: deque[PlayedBlock] = deque()
-
-    def take(self) -> list[PlayedBlock]:
-        """Return the blocks since the last time, oldest first; never waits."""
-        taken = []
-        while self._blocks:
-            taken.append(self._blocks.popleft())
-        return taken
-
-    def _add(self, block: PlayedBlock) -> None:
-        most = self._seconds * block.rate_hz * SAMPLE / max(1, len(block.pcm))
-        if len(self._blocks) >= most:
-            with suppress(IndexError):  # they were taken just now
-                self._blocks.popleft()
-                self.dropped += 1
-        self._blocks.append(block)
-
-
-@attrs.frozen(kw_only=True)
-class SpeakerStatistics:
-    """How a speaker is doing, since it was opened.
-
-    Attributes:
-      blocks: Blocks that the device took.
-      waiting_seconds: Sound that waits to be played.
-      prebuffer_seconds: How much sound must be there before a voice begins; grows with underruns.
-      underruns: How often a voice had a hole because its next piece was late.
-      underflows: How often the system says that it ran dry, whether or not that was heard.
-      flushed_seconds: Sound that was dropped because it was interrupted.
-      overflow_seconds: Sound that ``play_nowait`` had no room for.
-      refused_seconds: Sound that came after its generation had been interrupted.
-      restored: How often the device was lost and found again.
-    """
-
-    blocks: int
-    waiting_seconds: float
-    prebuffer_seconds: float
-    underruns: int
-    underflows: int
-    flushed_seconds: float
-    overflow_seconds: float
-    refused_seconds: float
-    restored: int
-
-
-class _Source:
-    """Sound of one generation and one rate on its way to the playout's rate."""
-
-    def __init__(self, generation: int | None, from_hz: int, to_hz: int) -> None:
-        self.generation = generation
-        self.from_hz = from_hz
-        self._half = b""
-        self._resampler: Resampler | None = None
-        if from_hz != to_hz:
-            from .pcm import Resampler
-
-            self._resampler = Resampler(from_hz, to_hz, purpose="live")
-
-    def convert(self, piece: bytes | bytearray) -> bytes:
-        """Return what comes of a piece; half a sample waits for its other half."""
-        pcm = self._half + piece
-        whole = len(pcm) // SAMPLE * SAMPLE
-        self._half = pcm[whole:]
-        pcm = pcm[:whole]
-        return pcm if self._resampler is None else resampled(self._resampler, pcm)
-
-    def end(self) -> bytes:
-        """Return what the resampler has held back."""
-        return b"" if self._resampler is None else resampled(self._resampler, b"", last=True)
 
 
 class Speaker:
@@ -174,7 +73,7 @@ class Speaker:
         self._on_played = on_played
         self._on_device = on_device
         self._told: dict[int | None, float] = {}
-        self._source: _Source | None = None
+        self._source: Source | None = None
         self._overflow_seconds = 0.0
         self._failure: Exception | None = None
         self._closed = False
@@ -237,14 +136,18 @@ class Speaker:
     def _took(self, pcm: bytes | bytearray, rate_hz: int, generation: int | None) -> bool:
         self._check_open()
         check_device_rate(rate_hz)
+        frames = len(pcm) * self.rate_hz // rate_hz // SAMPLE
         with self._lock:
-            refused = self._playout.refuses(generation)
-            if not refused and not self._playout.fits(len(pcm) * self.rate_hz // rate_hz // SAMPLE):
+            if self._playout.refuses(generation):
+                # Not converted, so that what is late leaves no seam in the answer that came next.
+                self._playout.refused_frames += frames
+                return True
+            if not self._playout.fits(frames):
                 return False
         source = self._source
         if source is None or (source.generation, source.from_hz) != (generation, rate_hz):
             self._end_source()
-            source = self._source = _Source(generation, rate_hz, self.rate_hz)
+            source = self._source = Source(generation, rate_hz, self.rate_hz)
         converted = source.convert(pcm)
         with self._lock:
             self._playout.add(converted, generation)
@@ -304,7 +207,8 @@ class Speaker:
                 with self._interested():
                     await news.wait()
             elif end is not None and end > now:
-                await trio.sleep(end - now)
+                # In steps, since a device that is lost meanwhile takes its clock with it.
+                await trio.sleep(min(end - now, REPORT_SECONDS))
             else:
                 break
         self._report()
@@ -410,6 +314,9 @@ class Speaker:
             self._heard.lost(self._now())
         self._tell(lost)
         await self._line.close()
+        with self._lock:
+            # Once more: until it was closed, it may have been handed more.
+            self._heard.lost(-math.inf)
         while (restored := await self._line.retry()) is None:
             pass
         self._tell(restored)

@@ -19,6 +19,8 @@ from ._limits import check_pcm, check_rate
 __all__ = ["WavWriter", "open_wav_writer"]
 
 DEFAULT_RATE_HZ = 24_000
+MOST_BYTES = 0xFFFF_0000
+"""Of sound; a WAV counts them in 32 bits. A day of the model's voice."""
 BUFFER_BYTES = 48_000
 """A second of the model's voice; so much is lost if the process is killed."""
 
@@ -41,26 +43,28 @@ class WavWriter:
         self._rate_hz: int | None = None
         self._held = bytearray()
         self._closed = False
+        self._taken = 0
 
     async def write(self, pcm: bytes, /, *, rate_hz: int = DEFAULT_RATE_HZ) -> None:
         """Append sound.
 
         Args:
           pcm: Signed 16-bit little-endian mono. Half a sample at the end waits for its other half.
-          rate_hz: Sample rate; the first piece settles it.
+          rate_hz: Sample rate, 1,000 to 768,000; the first piece settles it.
 
         Raises:
           ConfigError: The rate makes no sense, or the sound isn't bytes.
-          MediaError: The rate changed, or the disk refuses.
+          MediaError: The rate changed, the file has 4 GiB, which is all that a WAV can have, or the
+            disk refuses. In the first two cases nothing of the piece was taken.
           trio.ClosedResourceError: The block was left.
 
         Cancellation: the piece has been taken; what is written to disk is whole.
         """
         if self._closed:
             raise trio.ClosedResourceError("this recording was closed")
+        check_rate("rate_hz", rate_hz)
         sound = check_pcm(pcm)
         if self._rate_hz is None:
-            check_rate("rate_hz", rate_hz)
             self._rate_hz = rate_hz
             self._file.setframerate(rate_hz)
         elif rate_hz != self._rate_hz:
@@ -68,6 +72,12 @@ class WavWriter:
                 f"{self._path} has {self._rate_hz} samples a second; "
                 f"a piece with {rate_hz} can't be added to it."
             )
+        if self._taken + len(sound) > MOST_BYTES:
+            raise MediaError(
+                f"{self._path} is full: a WAV has 4 GiB at most, and this one lasts "
+                f"{self.seconds / 3600:.1f} hours. Begin another."
+            )
+        self._taken += len(sound)
         self._held += sound
         self.seconds += len(sound) / 2 / rate_hz
         if len(self._held) >= BUFFER_BYTES:

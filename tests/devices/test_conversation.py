@@ -1,5 +1,6 @@
 """A spoken conversation over devices, a real socket and the simulator: the whole loop."""
 
+import os
 import shutil
 import subprocess
 import wave
@@ -7,15 +8,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 import trio
+from devices.rig import REQUIRED
 from devices.sounds import (
     Recording,
+    Samples,
     again_if_the_machine_stalls,
     heard,
     loud,
     needs_sound,
+    np,
     play_raw,
     tone,
 )
@@ -42,6 +45,7 @@ def spoken(text: str) -> tuple[bytes, int]:
         said = subprocess.run(["espeak-ng", "--stdout", text], check=True, capture_output=True)
         # The length in the header is that of a stream, so what comes after it is taken.
         return said.stdout[44:], 22_050
+    assert REQUIRED not in os.environ, "espeak-ng isn't installed"
     with wave.open(str(RECORDED)) as file:
         return file.readframes(file.getnframes()), file.getframerate()
 
@@ -77,7 +81,7 @@ class Sent:
                     self.cut_at = trio.current_time()
                     self.interrupted.set()
 
-    def __getitem__(self, generation: int) -> np.ndarray:
+    def __getitem__(self, generation: int) -> Samples:
         samples = np.frombuffer(self._pcm[generation], "<i2")
         begin, end = loud(samples)
         return samples[begin:end]
@@ -87,7 +91,7 @@ def is_over(recording: Recording) -> bool:
     return recording.quiet_for(1.0)
 
 
-def alike(played: np.ndarray, sent: np.ndarray) -> float:
+def alike(played: Samples, sent: Samples) -> float:
     """How well two recordings fit each other where they fit best, from 0 to 1."""
     size = len(played) + len(sent)
     product = np.fft.irfft(np.fft.rfft(played, size) * np.conj(np.fft.rfft(sent, size)), size)

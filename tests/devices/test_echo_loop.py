@@ -10,11 +10,11 @@ import pytest
 import trio
 import trio.testing
 
-np = pytest.importorskip("numpy", reason="needs the extra audio")
 soundfile = pytest.importorskip("soundfile", reason="needs the extra audio")
 soxr = pytest.importorskip("soxr", reason="needs the extra audio")
 
 from devices.rig import REQUIRED  # noqa: E402
+from devices.sounds import again_if_the_machine_stalls, needs_sound, np  # noqa: E402
 from media.echoes import RATE_HZ, dbfs, erle, likeness, needs, seconds  # noqa: E402
 
 from gemini_live_trio.media import (  # noqa: E402
@@ -26,6 +26,8 @@ from gemini_live_trio.media import (  # noqa: E402
     open_microphone,
     open_speaker,
 )
+
+pytestmark = needs_sound
 
 BACKENDS: list[EchoBackend] = ["webrtc", "speexdsp"]
 LENGTH = 22.0
@@ -87,6 +89,7 @@ async def cancellers() -> AsyncIterator[dict[str, EchoStage]]:
         yield {"webrtc": webrtc, "speexdsp": speexdsp}
 
 
+@again_if_the_machine_stalls
 async def test_an_echo_is_cancelled_and_who_talks_over_it_is_understood(loop, voices):
     for backend in BACKENDS:
         needs(backend)
@@ -149,6 +152,7 @@ def first_place(voice, sound) -> int:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@again_if_the_machine_stalls
 async def test_echo_is_measured(loop, backend):
     needs(backend)
     async with (

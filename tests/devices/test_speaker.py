@@ -2,7 +2,6 @@
 
 import itertools
 
-import numpy as np
 import pytest
 import trio
 from devices.sounds import (
@@ -12,6 +11,7 @@ from devices.sounds import (
     longest_hole,
     loud,
     needs_sound,
+    np,
     pitch,
     tone,
 )

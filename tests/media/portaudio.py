@@ -35,6 +35,8 @@ class Card:
     channels: tuple[int, ...] = ()
     busy: bool = False
     stamps: bool = True
+    clock: float = 100.0
+    """What its stream says that the time is; 0 for a dead one, which knows none."""
 
 
 class FakeSounddevice:
@@ -49,6 +51,9 @@ class FakeSounddevice:
         self.refreshed = 0
         self.streams: list[Stream] = []
         self.tried: list[tuple[int, int]] = []
+        self.broken = False
+        """PortAudio doesn't start any more."""
+        self._initialized = True
 
     def query_hostapis(self) -> list[dict[str, Any]]:
         def first(kind: str) -> int:
@@ -77,8 +82,14 @@ class FakeSounddevice:
 
     def _terminate(self) -> None:
         assert not any(stream.open for stream in self.streams)
+        if not self._initialized:
+            raise PortAudioError("Error terminating PortAudio: PortAudio not initialized", -10000)
+        self._initialized = False
 
     def _initialize(self) -> None:
+        if self.broken:
+            raise PortAudioError("Error initializing PortAudio: Unanticipated host error", -9999)
+        self._initialized = True
         self.refreshed += 1
 
     def RawInputStream(self, **options: Any) -> Stream:  # noqa: N802
@@ -89,7 +100,6 @@ class FakeSounddevice:
 
 class Stream:
     latency = 0.04
-    time = 100.0
 
     def __init__(
         self,
@@ -116,6 +126,12 @@ class Stream:
         self.callback, self.finished = callback, finished_callback
         self.open = True
         owner.streams.append(self)
+
+    @property
+    def time(self) -> float:
+        if not self.card.clock:
+            raise PortAudioError("Error getting stream time")
+        return self.card.clock
 
     def start(self) -> None:
         pass

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import trio
 from media.portaudio import Card, FakeSounddevice
@@ -14,13 +13,18 @@ from media.portaudio import Card, FakeSounddevice
 from gemini_live_trio import errors
 from gemini_live_trio.media import (
     Device,
+    DeviceLost,
+    Microphone,
     MicrophoneBlock,
+    MicrophonePaused,
     list_devices,
     open_microphone,
     open_speaker,
 )
 from gemini_live_trio.media._devices import choose
 from gemini_live_trio.media._lines import Line
+
+np = pytest.importorskip("numpy", reason="needs the extra audio")
 
 Plug = Callable[..., FakeSounddevice]
 
@@ -226,6 +230,7 @@ async def test_blocks_of_another_length_than_was_asked_for_lose_nothing(plug: Pl
         {"block_ms": "20"},
         {"latency": -1},
         {"latency": math.nan},
+        {"latency": math.inf},
         {"latency": "medium"},
         {"latency": 100},
         {"device": 3.0},
@@ -287,6 +292,122 @@ async def test_a_view_of_samples_counts_in_bytes(plug: Plug) -> None:
     async with open_speaker() as speaker:
         speaker.play_nowait(memoryview(np.zeros(2_400, np.int16)))  # type: ignore[arg-type]
         assert speaker.statistics().waiting_seconds == pytest.approx(0.1)
+
+
+async def test_a_card_that_claims_no_rate_is_refused_by_what_it_said(plug: Plug) -> None:
+    plug(Card("Odd", inputs=1, rate_hz=0, rates_hz=(1,)))
+    with pytest.raises(errors.MediaError, match="'Odd': it refuses 16000 samples a second"):
+        async with open_microphone():
+            pass
+
+
+async def test_portaudio_that_does_not_start_is_told_and_tried_again(plug: Plug) -> None:
+    fake = plug()
+    fake.broken = True
+    for _ in range(2):
+        with pytest.raises(errors.MediaError, match="Error initializing PortAudio: Unanticipated"):
+            await list_devices(refresh=True)
+    fake.broken = False
+    assert await list_devices(refresh=True) == []
+
+
+async def test_late_sound_of_an_interrupted_answer_leaves_no_seam_in_the_next(plug: Plug) -> None:
+    fake = plug(Card("Out", outputs=1))
+    tone = (np.sin(np.arange(4_800) / 5) * 16_000).astype("<i2").tobytes()
+
+    async def played(late: bytes) -> tuple[bytes, float]:
+        async with open_speaker(prebuffer_ms=0) as speaker:
+            speaker.flush(1)
+            for start in range(0, len(tone), 1_601):
+                piece = tone[start : start + 1_601]
+                speaker.play_nowait(piece, rate_hz=16_000, generation=2)
+                if late:
+                    speaker.play_nowait(late, rate_hz=16_000, generation=1)
+            sound = b"".join(fake.streams[-1].take(at=n * 0.02) for n in range(12))
+            return sound, speaker.statistics().refused_seconds
+
+    whole, _ = await played(b"")
+    disturbed, refused = await played(b"\x00\x10" * 1_600)
+    assert disturbed == whole
+    assert refused == pytest.approx(0.6)
+
+
+async def test_a_dead_stream_that_tells_no_time_is_no_fault(plug: Plug) -> None:
+    card = Card("Out", outputs=1)
+    fake = plug(card)
+    async with open_speaker(prebuffer_ms=0) as speaker:
+        speaker.play_nowait(b"\x00\x10" * 480, generation=1)
+        fake.streams[0].take(at=99.99)
+        assert speaker.position(1) == pytest.approx(0.01)
+        card.clock = 0.0
+        assert speaker.position(1) == pytest.approx(0.01)
+
+
+async def test_frames_count_what_was_thrown_away_while_muted(plug: Plug) -> None:
+    fake = plug(Card("Mic", inputs=1))
+    async with open_microphone(buffer_ms=2_000) as microphone:
+        microphone.mute()
+        for _ in range(40):  # 25 are given out as silence before the pause, 15 then wait in vain
+            fake.streams[0].give(bytes(640))
+        while not isinstance(await anext(microphone), MicrophonePaused):
+            pass
+        with trio.move_on_after(0.01):
+            await anext(microphone)
+        for _ in range(10):  # thrown away at once
+            fake.streams[0].give(bytes(640))
+        microphone.unmute()
+        fake.streams[0].give(bytes(640))
+        block = await anext(microphone)
+        now = microphone.statistics()
+    assert isinstance(block, MicrophoneBlock)
+    assert block.frame == 50 * 320
+    assert now.muted == 50
+    assert now.captured == 51
+
+
+async def test_a_microphone_that_is_being_looked_for_is_not_opened_after_its_block(
+    plug: Plug,
+) -> None:
+    fake = plug(Card("Mic", inputs=1))
+    lost, ended = trio.Event(), trio.Event()
+
+    async def listen(microphone: Microphone) -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            async for event in microphone:
+                if isinstance(event, DeviceLost):
+                    lost.set()
+        ended.set()
+
+    async with trio.open_nursery() as nursery:
+        async with open_microphone() as microphone:
+            nursery.start_soon(listen, microphone)
+            fake.streams[0].close()
+            await lost.wait()
+        with trio.fail_after(5):
+            await ended.wait()
+    assert not any(stream.open for stream in fake.streams)
+
+
+async def test_what_a_device_was_handed_while_it_was_closed_keeps_nobody_waiting(
+    plug: Plug,
+) -> None:
+    fake = plug(Card("Out", outputs=1))
+    restored = trio.Event()
+
+    def told(event: object) -> None:
+        if isinstance(event, DeviceLost):
+            # The stream that had fallen silent takes one more block before it is closed.
+            fake.streams[0].take(at=1e9)
+        else:
+            restored.set()
+
+    async with open_speaker(prebuffer_ms=0, on_device=told) as speaker:
+        speaker.play_nowait(b"\x00\x10" * 480, generation=1)
+        fake.streams[0].finished()
+        with trio.fail_after(10):
+            await restored.wait()
+            await speaker.turn_played_out(1)
+        assert speaker.position(1) == 0
 
 
 async def test_a_piece_of_sound_with_an_absurd_rate_is_refused(plug: Plug) -> None:

@@ -2,12 +2,13 @@
 
 from array import array
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_live_trio.media._playout import Heard, Outlet, Playout, Span
+
+np = pytest.importorskip("numpy", reason="needs the extra audio")
 
 RATE = 1_000
 BLOCK = 20
@@ -122,6 +123,16 @@ def test_a_flush_is_silence_within_the_next_block_after_a_fade() -> None:
     assert not any(block[5:])
     assert not any(samples(queue.take(BLOCK)[0]))
     assert queue.flushed_frames == 480
+
+
+def test_a_fade_has_its_length_where_pieces_end_in_it() -> None:
+    queue = playout()
+    for _ in range(30):
+        queue.add(array("h", [10_000, 10_000]).tobytes(), 1)
+    queue.add(array("h", [9_000] * 40).tobytes(), 2)
+    queue.take(BLOCK + 1)
+    queue.flush(1)
+    assert samples(queue.take(BLOCK)[0])[:6] == [8_000, 6_000, 4_000, 1_999, 0, 9_000]
 
 
 def test_late_sound_of_an_interrupted_turn_is_refused_and_counted() -> None:

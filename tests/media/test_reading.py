@@ -1,7 +1,10 @@
 """Recordings of every kind become the same blocks."""
 
+import errno
+import io
 import math
 import os
+import re
 import shutil
 import struct
 import sys
@@ -371,6 +374,47 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     }
 
 
+async def test_it_is_read_where_libsndfile_has_a_c_library_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where our numbers of open files mean nothing to it."""
+
+    class Foreign:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(library, name)
+
+        def sf_open_fd(self, *_: Any) -> Any:
+            return soundfile._ffi.NULL
+
+    library = soundfile._snd
+    monkeypatch.setattr(soundfile, "_snd", Foreign())
+    soundfile.write(tmp_path / "tone.wav", tone(16_000), 16_000)
+    samples, warnings = await read(tmp_path / "tone.wav")
+    assert (len(samples), warnings) == (16_000, [])
+
+
+async def test_a_disk_that_fails_is_not_taken_for_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Failing(io.FileIO):
+        def readinto(self, buffer: Any) -> int:
+            if self.tell() > 40_000:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().readinto(buffer) or 0
+
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, tone(16_000, 2.0), 16_000)
+    monkeypatch.setattr(Path, "open", lambda self, _: io.BufferedReader(Failing(self)))
+    samples, (warning,) = await read(path)
+    assert 16_000 < len(samples) < 32_000
+    assert re.fullmatch(
+        r"tone.wav can't be read any further \(Input/output error\) after 1\.\d s; "
+        r"what comes before is used\.",
+        warning,
+    )
+    assert capfd.readouterr() == ("", "")
+
+
 async def test_what_is_no_sound_is_refused_in_one_sentence(tmp_path: Path) -> None:
     for kind, (path, said) in bad_files(tmp_path).items():
         with pytest.raises(MediaError, match=said) as caught:
@@ -414,7 +458,8 @@ async def test_what_is_of_another_type_is_refused(path: Any, options: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("rate_hz", "block_ms"), [(0, 20), (16_000, 0), (16_000, -1), (16_000, 20.5), (16_000, "20")]
+    ("rate_hz", "block_ms"),
+    [(0, 20), (16_000, 0), (16_000, -1), (16_000, 20.5), (16_000, "20"), (16_000, 10_001)],
 )
 async def test_blocks_of_no_length_are_refused(rate_hz: int, block_ms: Any) -> None:
     with pytest.raises(ConfigError, match="must be"):

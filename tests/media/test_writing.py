@@ -2,6 +2,7 @@
 
 import array
 import os
+import struct
 import wave
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import trio
 
 from gemini_live_trio.errors import ConfigError, MediaError
 from gemini_live_trio.media import open_wav_writer
+from gemini_live_trio.media._writing import MOST_BYTES
 
 
 def content(path: Path) -> tuple[int, bytes]:
@@ -46,6 +48,23 @@ async def test_the_first_piece_settles_the_rate(tmp_path: Path) -> None:
             await wav.write(b"abcd", rate_hz=16_000)
             await wav.write(b"efgh", rate_hz=24_000)
     assert content(tmp_path / "out.wav") == (16_000, b"abcd")
+
+
+async def test_what_no_header_could_count_is_refused_and_the_file_stays_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gemini_live_trio.media._writing.MOST_BYTES", 100_000)
+    async with open_wav_writer(tmp_path / "out.wav") as wav:
+        await wav.write(bytes(99_998))
+        with pytest.raises(MediaError, match=r"out\.wav is full: .* Begin another"):
+            await wav.write(bytes(4))
+        await wav.write(bytes(2))
+    assert content(tmp_path / "out.wav") == (24_000, bytes(100_000))
+
+
+def test_a_header_can_count_the_longest_recording() -> None:
+    # As the wave module writes it: the sound, and what of the header comes after the size.
+    struct.pack("<L", MOST_BYTES + 36)
 
 
 @pytest.mark.parametrize("leave", ["cancelled", "failed"])
@@ -113,7 +132,7 @@ async def test_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
             pass
 
 
-@pytest.mark.parametrize("rate_hz", [0, -5, 16_000.0, "16000"])
+@pytest.mark.parametrize("rate_hz", [0, -5, 999, 10**9, 16_000.0, "16000"])
 async def test_an_absurd_rate_is_refused(tmp_path: Path, rate_hz: Any) -> None:
     async with open_wav_writer(tmp_path / "out.wav") as wav:
         with pytest.raises(ConfigError, match="rate_hz must be 1,000 to 768,000"):

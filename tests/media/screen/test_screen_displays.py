@@ -143,6 +143,7 @@ async def test_a_display_that_keeps_its_windows_secret(
 )
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # python-xlib forgets it
 async def test_a_display_that_is_not_there(display: str, sentence: str) -> None:
+    needs(modules=["Xlib"])
     with pytest.raises(MediaError, match=sentence):
         await list_targets(display=display)
     with pytest.raises(MediaError, match=sentence):

@@ -41,7 +41,7 @@ RULES["explanation"] |= {"codec"}
 RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
 RULES["tools"] |= {"capabilities", "config", "statistics", "_builtin", "_groups", "_redact"}
 RULES["tools"] |= {"_session"}  # for type checkers only
-RULES["_session"] |= {"recording", "_groups"} | BESIDE_CONVERSATION | BOOKS
+RULES["_session"] |= {"recording", "_builtin", "_groups"} | BESIDE_CONVERSATION | BOOKS
 RULES["doctor"] = {"", "_session", "media", *RULES["_session"]}
 RULES["voice"] = {"errors", "events", "media", "_session"}  # the last for type checkers only
 # The living example uses what everybody may use; the package root holds the public names.

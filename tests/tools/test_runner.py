@@ -39,7 +39,7 @@ from gemini_live_trio.events import (
     TurnComplete,
 )
 from gemini_live_trio.simulator import open_simulator
-from gemini_live_trio.tools import Tool, ToolContext, ToolPolicy, open_tool_runner, tool
+from gemini_live_trio.tools import McpTools, Tool, ToolContext, ToolPolicy, open_tool_runner, tool
 from gemini_live_trio.tools._declaring import declarations, gather
 
 ALL_MODELS = [M25, M31, M38, THINKING]
@@ -217,6 +217,12 @@ async def test_of_an_unknown_model_nothing_is_assumed() -> None:
     assert [one.behavior for one in declared] == [None, "BLOCKING"]
 
 
+class Lamp:
+    @tool
+    async def light(self) -> bool:
+        return True
+
+
 @pytest.mark.parametrize(
     ("tools", "said"),
     [
@@ -225,7 +231,18 @@ async def test_of_an_unknown_model_nothing_is_assumed() -> None:
         ([gives(1, name="")], "'' can't be a tool's name"),
         ([gives(1, name="a b")], "'a b' can't be a tool's name"),
         ([gives(1, name="x" * 65)], "can't be a tool's name"),
-        ([wire.Tool(google_search=wire.GoogleSearch())], "goes into SessionConfig(tools="),
+        (
+            [wire.Tool(function_declarations=[wire.FunctionDeclaration(name="f")])],
+            "goes into SessionConfig(tools=",
+        ),
+        ([wire.FunctionDeclaration(name="f")], "goes into SessionConfig(tools="),
+        ([wire.GoogleSearch], "write GoogleSearch()"),
+        (wire.GoogleSearch(), "not a GoogleSearch: write tools=[...]"),
+        (gives, "not a function: write tools=[...]"),
+        ({"look": gives}, "not a dict."),
+        ([[gives(1)]], "There is a list in tools: write tools=[*first, *second]"),
+        ([McpTools([gives(1)])], "There is a McpTools in tools"),
+        ([Lamp.light], "@tool light is a method: take the tool from an instance"),
         ([1], "1 isn't a tool"),
         (["look"], "'look' isn't a tool"),
         ("look", "takes a list of tools, not a str"),

@@ -21,7 +21,7 @@ from ..config import CapabilityWarning
 from ..errors import ConfigError
 from ._decorator import _NAME, tool
 from ._function import require_bound
-from ._tool import Tool
+from ._tool import Tool, is_positive
 
 __all__ = [
     "blocks",
@@ -133,10 +133,10 @@ def _as_tool(item: object) -> Tool:
 
 
 def _check_numbers(one: Tool) -> None:
-    if one.timeout is not None and not one.timeout > 0:
-        raise ConfigError(f"{one.name}: timeout must be more than 0 s, not {one.timeout}.")
-    if one.limit is not None and one.limit < 1:
-        raise ConfigError(f"{one.name}: limit must be at least 1, not {one.limit}.")
+    if one.timeout is not None and not is_positive(one.timeout):
+        raise ConfigError(f"{one.name}: timeout must be more than 0 s, not {one.timeout!r}.")
+    if one.limit is not None and (not isinstance(one.limit, int) or one.limit < 1):
+        raise ConfigError(f"{one.name}: limit must be an int from 1, not {one.limit!r}.")
 
 
 def _slips(one: Tool, capability: Capability) -> Iterable[str]:

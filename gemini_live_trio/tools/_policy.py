@@ -10,13 +10,14 @@ import attrs
 from ..errors import ConfigError
 from ._call import Call
 from ._results import LIMIT_BYTES
+from ._tool import is_positive
 
 __all__ = ["ToolPolicy"]
 
 
-def _positive(_policy: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not value > 0:
-        raise ConfigError(f"{field.name} must be greater than 0, not {value}.")
+def _positive(_policy: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not is_positive(value):
+        raise ConfigError(f"{field.name} must be greater than 0, not {value!r}.")
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +28,9 @@ class ToolPolicy:
       ConfigError: A number is zero or negative.
     """
 
-    timeout: float | None = attrs.field(default=120.0, validator=_positive)
+    timeout: float | None = attrs.field(
+        default=120.0, validator=attrs.validators.optional(_positive)
+    )
     """Seconds for a call, from its arrival, of a tool that says nothing itself; ``None`` for any
     length of time. Waiting in line counts."""
 

@@ -20,17 +20,20 @@ def _positive(_policy: object, field: attrs.Attribute[Any], value: object) -> No
         raise ConfigError(f"{field.name} must be greater than 0, not {value!r}.")
 
 
+def _positive_if_any(policy: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None:
+        _positive(policy, field, value)
+
+
 @attrs.frozen(kw_only=True)
 class ToolPolicy:
     """What holds for all calls of a runner.
 
     Raises:
-      ConfigError: A number is zero or negative.
+      ConfigError: A number is none, zero or negative.
     """
 
-    timeout: float | None = attrs.field(
-        default=120.0, validator=attrs.validators.optional(_positive)
-    )
+    timeout: float | None = attrs.field(default=120.0, validator=_positive_if_any)
     """Seconds for a call, from its arrival, of a tool that says nothing itself; ``None`` for any
     length of time. Waiting in line counts."""
 

@@ -18,7 +18,7 @@ from ..errors import ConfigError
 from ..observers import SessionObserver
 from ..tools._crew import Crew
 from ..tools._declaring import declarations, declared_names, gather, part
-from ..tools._policy import ToolPolicy
+from ..tools._policy import ToolPolicy, policy_of
 from ..tools._tool import Tool
 from ..usage import Budget
 from ._asking import Asker
@@ -101,7 +101,7 @@ async def open_session(
         theirs, ours = part(tools)
         config = attrs.evolve(config, tools=[*config.tools, *theirs])
         if ours:
-            crew = _crew_for(config, ours, tool_policy or ToolPolicy())
+            crew = _crew_for(config, ours, policy_of(tool_policy))
             config = _declaring(config, crew)
     vet(config, stacklevel=3)  # the caller, past contextlib
     asker = Asker(config)

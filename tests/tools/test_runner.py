@@ -397,6 +397,24 @@ def test_a_policy_has_no_nothings(field: str) -> None:
             ToolPolicy(**{field: None})
 
 
+def test_a_policy_compares_with_a_function() -> None:
+    with pytest.raises(ConfigError, match="same_call must be a function of two calls, not True"):
+        ToolPolicy(same_call=True)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("policy", [30, {"timeout": 30}])
+async def test_what_is_no_policy_is_refused(policy: Any, autojump_clock: MockClock) -> None:
+    said = "Tools are run by a ToolPolicy"
+    config = config_for(M38, endpoint=GeminiApi(base_url="ws://127.0.0.1:9"))
+    with pytest.raises(ConfigError, match=said):
+        async with open_session(config, tools=[gives(1)], tool_policy=policy):
+            pytest.fail("there should be no session")
+    async with stage() as s:
+        with pytest.raises(ConfigError, match=said):
+            async with open_tool_runner(s.session, [gives(1)], policy=policy):
+                pytest.fail("there should be no runner")
+
+
 async def test_a_tool_without_a_time_of_its_own_has_the_policys(autojump_clock: MockClock) -> None:
     patient = gives(1, after=1_000, name="patient", timeout=float("inf"))
     async with stage(gives(1, after=1_000), patient, tool_policy=ToolPolicy(timeout=7)) as s:

@@ -57,7 +57,7 @@ def _headers(value: Mapping[str, str]) -> Mapping[str, str]:
 def _arguments(value: Iterable[str]) -> tuple[str, ...]:
     if isinstance(value, str):
         raise ConfigError(f"args takes a list of texts, not one text: use [{value!r}].")
-    args = tuple(value) if isinstance(value, Iterable) else (None,)
+    args: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else (value,)
     if not all(isinstance(arg, str) for arg in args):
         raise ConfigError("args takes a list of texts.")  # unquoted: they may be secrets
     return args

@@ -498,7 +498,7 @@ async def test_after_its_block_a_runners_tools_are_gone(autojump_clock: MockCloc
         async with open_tool_runner(s.session, [gives(1, after=100)]) as runner:
             server = await s.simulator.accept()
             running = await server.call("look")
-            await s.witness.until(lambda: runner.calls)
+            await s.witness.until(lambda: runner.calls and runner.calls[0].began_at is not None)
         assert await s.answered(running) == [
             {"error": "The program has stopped this; whether it was done isn't known."}
         ]

@@ -556,6 +556,16 @@ async def test_closing_with_three_tools_alive(autojump_clock: MockClock) -> None
     assert reasons == ["the session is ending"] * 3
 
 
+async def test_only_of_what_never_began_is_it_known_that_it_was_not_done(
+    autojump_clock: MockClock,
+) -> None:
+    async with stage(gives(1, after=5, limit=1, must_finish=True)) as s:
+        first, second = await s.server.call_all(*[wire.FunctionCall(name="look")] * 2)
+        await s.witness.until(lambda: started(s))
+    assert finished(s)  # it went on, whatever the model was told
+    assert s.answers() == {first: DOWN, second: NOT_BEGUN}
+
+
 async def test_closing_from_within(autojump_clock: MockClock) -> None:
     async with stage(gives(1, after=1_000)) as s:
         call_id = await s.server.call("look")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeAlias, TypeGuard, get_args
 
 from . import wire
 from .errors import ConfigError
 
-__all__ = ["BuiltinTool", "as_wire_tool"]
+__all__ = ["BuiltinTool", "as_wire_tool", "as_wire_tools", "is_builtin"]
 
 BuiltinTool: TypeAlias = (
     wire.GoogleSearch
@@ -65,6 +66,24 @@ def as_wire_tool(tool: wire.Tool | wire.FunctionDeclaration | BuiltinTool) -> wi
         "tools takes tools of the service's, such as GoogleSearch(), and wire.Tool, with no "
         f"{_described(tool)}."
     )
+
+
+def as_wire_tools(given: Any) -> tuple[wire.Tool, ...]:
+    """Do the same with a list of them.
+
+    Raises:
+      ConfigError: It is no list, or something in it is neither.
+    """
+    if not isinstance(given, Iterable) or isinstance(given, str | Mapping):
+        raise ConfigError("tools takes a list of wire.Tool, or such as [GoogleSearch()].")
+    return tuple(map(as_wire_tool, given))
+
+
+def is_builtin(given: object) -> TypeGuard[BuiltinTool | wire.Tool]:
+    """Tell whether a value stands for tools that run at the service, and for no function."""
+    if isinstance(given, wire.Tool):
+        return not given.function_declarations
+    return isinstance(given, get_args(BuiltinTool))
 
 
 def _described(given: object) -> str:

@@ -13,7 +13,7 @@ import attrs
 
 from . import wire
 from ._auth import Credential, CredentialSource, EphemeralToken, check_pair
-from ._builtin import BuiltinTool, as_wire_tool
+from ._builtin import BuiltinTool, as_wire_tools
 from ._endpoint import Endpoint, GeminiApi
 from ._overlay import laid_over
 from .capabilities import TABLE, CapabilityTable, Finding
@@ -44,9 +44,7 @@ def _modalities(value: Iterable[Modality | str] | None) -> tuple[Modality | str,
 def _tools(
     value: Iterable[wire.Tool | wire.FunctionDeclaration | BuiltinTool],
 ) -> tuple[wire.Tool, ...]:
-    if not isinstance(value, Iterable) or isinstance(value, str | Mapping):
-        raise ConfigError("tools takes a list of wire.Tool, or such as [GoogleSearch()].")
-    return tuple(map(as_wire_tool, value))
+    return as_wire_tools(value)
 
 
 def _safety(value: Iterable[wire.SafetySetting]) -> tuple[wire.SafetySetting, ...]:

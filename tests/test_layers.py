@@ -42,7 +42,7 @@ RULES["explanation"] |= {"codec"}
 RULES["_conversation"] |= {"_closes", "capabilities"} | BOOKS
 RULES["tools"] |= {"capabilities", "config", "statistics", "_builtin", "_groups", "_redact"}
 RULES["tools"] |= {"_session"}  # for type checkers only
-RULES["_session"] |= {"recording", "_groups"} | BESIDE_CONVERSATION | BOOKS
+RULES["_session"] |= {"recording", "_builtin", "_groups"} | BESIDE_CONVERSATION | BOOKS
 RULES["doctor"] = {"", "_session", "media", *RULES["_session"]}
 RULES["voice"] = {
     "_groups",

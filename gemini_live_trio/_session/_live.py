@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import attrs
 import trio
 
 from .. import codec, wire
+from .._builtin import BuiltinTool, as_wire_tools
 from .._conversation import Bracket, Fate, Kind, Outgoing, Ticket
 from ..config import SessionConfig
 from ..errors import ConfigError, LocalProtocolError, PromptLost
@@ -356,24 +357,34 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         self,
         *,
         system_instruction: str | wire.Content | None = None,
-        tools: Sequence[wire.Tool] | None = None,
+        tools: Iterable[wire.Tool | wire.FunctionDeclaration | BuiltinTool] | None = None,
     ) -> Receipt:
         """Change instruction or tools in mid-session (wire: ``contextUpdate``).
 
         What isn't given stays; an empty ``tools`` removes all but those that are run here.
         Documented for Vertex AI; where the model doesn't take it, use ``reconnect(setup=...)``.
+
+        Args:
+          system_instruction: Instead of the one before.
+          tools: As in ``SessionConfig``: tools that run at the service, such as ``GoogleSearch()``,
+            and declarations of functions whose calls the program answers by hand. To have others
+            run, use ``open_tool_runner``.
+
+        Raises:
+          ConfigError: Something in ``tools`` is neither.
         """
         if isinstance(system_instruction, str):
             system_instruction = wire.Content(parts=[wire.Part(text=system_instruction)])
+        declared = None
         if tools is not None:
-            tools = self._core.tools.with_ours(tools)
+            declared = self._core.tools.with_ours(as_wire_tools(tools))
         update = wire.LiveClientContextUpdate(
             system_instruction=system_instruction,
-            tools=None if tools is None else wire.LiveClientContextUpdateTools(tools=tools),
+            tools=None if declared is None else wire.LiveClientContextUpdateTools(tools=declared),
         )
         receipt = await self._send(wire.LiveClientMessage(context_update=update))
-        if tools is not None:
-            self._core.tools.told_of(declared_names(tools))
+        if declared is not None:
+            self._core.tools.told_of(declared_names(declared))
         return receipt
 
     async def interrupt(self) -> Receipt:

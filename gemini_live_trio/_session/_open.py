@@ -10,14 +10,15 @@ import attrs
 import trio
 
 from .. import wire
+from .._builtin import BuiltinTool
 from .._groups import is_urgent, lone
 from .._transport import Connector, TcpConnector
 from ..config import Liveness, ReconnectPolicy, SessionConfig
 from ..errors import ConfigError
 from ..observers import SessionObserver
 from ..tools._crew import Crew
-from ..tools._declaring import declarations, declared_names, gather
-from ..tools._policy import ToolPolicy
+from ..tools._declaring import declarations, declared_names, gather, part
+from ..tools._policy import ToolPolicy, policy_of
 from ..tools._tool import Tool
 from ..usage import Budget
 from ._asking import Asker
@@ -33,7 +34,7 @@ __all__ = ["open_session"]
 async def open_session(
     config: SessionConfig,
     *,
-    tools: Iterable[Tool | Callable[..., Any]] = (),
+    tools: Iterable[Tool | Callable[..., Any] | BuiltinTool | wire.Tool] = (),
     tool_policy: ToolPolicy | None = None,
     gate_input_for: float = 60.0,
     connector: Connector | None = None,
@@ -61,8 +62,9 @@ async def open_session(
 
     Args:
       config: What the session shall be.
-      tools: Functions that the model may call: values of ``@tool``, other ``Tool`` values, and
-        plain functions. They are declared beside ``config.tools``, run here, and answered.
+      tools: What the model may use, beside ``config.tools``. Functions (values of ``@tool``, other
+        ``Tool`` values, and plain functions) are declared, run here, and answered. Tools that run
+        at the service, such as ``GoogleSearch()``, are put into the setup as they are.
       tool_policy: Bounds for running them; ``ToolPolicy()`` by default.
       gate_input_for: Seconds for which a tool call that the model waits for may shut the microphone
         off, where the model would close the connection or drop the call if it heard something;
@@ -96,8 +98,11 @@ async def open_session(
         raise ConfigError(f"open_session takes a SessionConfig, not a {type(config).__name__}.")
     crew = None
     if tools:
-        crew = _crew_for(config, tools, tool_policy or ToolPolicy())
-        config = _declaring(config, crew)
+        theirs, ours = part(tools)
+        config = attrs.evolve(config, tools=[*config.tools, *theirs])
+        if ours:
+            crew = _crew_for(config, ours, policy_of(tool_policy))
+            config = _declaring(config, crew)
     vet(config, stacklevel=3)  # the caller, past contextlib
     asker = Asker(config)
     core = Core(
@@ -152,7 +157,7 @@ async def open_session(
 
 
 def _crew_for(
-    config: SessionConfig, tools: Iterable[Tool | Callable[..., Any]], policy: ToolPolicy
+    config: SessionConfig, tools: Sequence[Tool | Callable[..., Any]], policy: ToolPolicy
 ) -> Crew:
     capability = config.capabilities.capability_of(config.model, config.endpoint.backend)
     taken = declared_names(config.tools)

@@ -9,19 +9,29 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, get_args
 
 import attrs
 
 from .. import wire
+from .._builtin import BuiltinTool, as_wire_tool, is_builtin
 from ..capabilities import Capability
 from ..config import CapabilityWarning
 from ..errors import ConfigError
 from ._decorator import _NAME, tool
-from ._tool import Tool
+from ._function import require_bound
+from ._tool import Tool, is_positive
 
-__all__ = ["blocks", "declarations", "declared_names", "gather", "scheduling_of", "seconds_for"]
+__all__ = [
+    "blocks",
+    "declarations",
+    "declared_names",
+    "gather",
+    "part",
+    "scheduling_of",
+    "seconds_for",
+]
 
 Check = Literal["strict", "warn", "off"]
 
@@ -51,12 +61,11 @@ def gather(
     Raises:
       ConfigError: Something isn't a tool, two have the same name, or the model won't have it.
     """
-    if not isinstance(given, Iterable) or isinstance(given, str):
-        raise ConfigError(f"tools takes a list of tools, not a {type(given).__name__}.")
     names = set(taken)
     gathered = []
-    for item in given:
+    for item in _listed(given):
         one = _as_tool(item)
+        require_bound(one)
         if not _NAME.fullmatch(one.name):
             raise ConfigError(
                 f"{one.name!r} can't be a tool's name: the service takes up to 64 letters, digits, "
@@ -75,6 +84,29 @@ def gather(
     return tuple(gathered)
 
 
+def part(given: Any) -> tuple[list[wire.Tool], list[Any]]:
+    """Part what a user gave into what runs at the service, and the rest, for ``gather``.
+
+    Raises:
+      ConfigError: It is no list.
+    """
+    theirs: list[wire.Tool] = []
+    ours: list[Any] = []
+    for item in _listed(given):
+        if is_builtin(item):
+            theirs.append(as_wire_tool(item))
+        else:
+            ours.append(item)
+    return theirs, ours
+
+
+def _listed(given: Any) -> Iterable[Any]:
+    if not isinstance(given, Iterable) or isinstance(given, str | Mapping):
+        advice = ": write tools=[...]" if callable(given) or is_builtin(given) else ""
+        raise ConfigError(f"tools takes a list of tools, not a {type(given).__name__}{advice}.")
+    return given
+
+
 def _as_tool(item: object) -> Tool:
     if isinstance(item, Tool):
         return item
@@ -83,16 +115,28 @@ def _as_tool(item: object) -> Tool:
             "tools takes functions and tools.Tool values, which this program runs; a "
             f"wire.{type(item).__name__}, which it doesn't, goes into SessionConfig(tools=[...])."
         )
+    if is_builtin(item):
+        raise ConfigError(
+            f"{type(item).__name__} runs at the service, not here: it goes to "
+            "open_session(tools=[...]) or SessionConfig(tools=[...])."
+        )
+    if isinstance(item, type) and item in get_args(BuiltinTool):
+        raise ConfigError(f"tools takes values, not classes: write {item.__name__}().")
+    if isinstance(item, Iterable) and not isinstance(item, str | Mapping) and not callable(item):
+        raise ConfigError(
+            f"There is a {type(item).__name__} in tools: write tools=[*first, *second] to give "
+            "what is in several."
+        )
     if not callable(item):
         raise ConfigError(f"{item!r:.80} isn't a tool, nor a function to make one of.")
     return tool(item)
 
 
 def _check_numbers(one: Tool) -> None:
-    if one.timeout is not None and not one.timeout > 0:
-        raise ConfigError(f"{one.name}: timeout must be more than 0 s, not {one.timeout}.")
-    if one.limit is not None and one.limit < 1:
-        raise ConfigError(f"{one.name}: limit must be at least 1, not {one.limit}.")
+    if one.timeout is not None and not is_positive(one.timeout):
+        raise ConfigError(f"{one.name}: timeout must be more than 0 s, not {one.timeout!r}.")
+    if one.limit is not None and (not isinstance(one.limit, int) or one.limit < 1):
+        raise ConfigError(f"{one.name}: limit must be an int from 1, not {one.limit!r}.")
 
 
 def _slips(one: Tool, capability: Capability) -> Iterable[str]:

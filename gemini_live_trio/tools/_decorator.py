@@ -11,7 +11,6 @@ Which of the two forms of schema is written? ``parameters``, the service's own, 
 from __future__ import annotations
 
 import inspect
-import math
 import re
 import sys
 import types
@@ -29,7 +28,7 @@ from ._function import FunctionHandler, FunctionTool, kind_of
 from ._hints import Hints, Unsayable
 from ._openapi import to_wire_schema
 from ._signature import Taken, parameters_of, subject_of
-from ._tool import OnResult, ToolContext
+from ._tool import OnResult, ToolContext, is_positive
 
 __all__ = ["SchemaDialect", "tool"]
 
@@ -101,7 +100,7 @@ def tool(
       description: Instead of the docstring's text. Without either, the model reads the name.
       blocking: Whether the model waits for the answer; ``None`` for what it does by itself.
       on_result: When the model speaks of the answer, where it didn't wait for it.
-      timeout: Seconds; ``None`` for the runner's.
+      timeout: Seconds, ``math.inf`` for any length of time; ``None`` for the runner's.
       limit: How many calls may run at once; for a plain function also how many threads, abandoned
         ones counted (8 without a limit).
       must_finish: Run to the end even when nobody wants the answer any more.
@@ -160,12 +159,22 @@ class _Told:
     dialect: SchemaDialect
 
     def check(self, whose: str) -> None:
+        kinds = {
+            "name": (str, "text"),
+            "description": (str, "text"),
+            "schema": (Mapping | wire.Schema, "JSON Schema as a dict, or a wire.Schema"),
+            "declaration": (wire.FunctionDeclaration, "a wire.FunctionDeclaration"),
+        }
+        for option, (kind, words) in kinds.items():
+            given = getattr(self, option)
+            if given is not None and not isinstance(given, kind):
+                raise ConfigError(f"{whose}: {option}={given!r:.80} is none: use {words}.")
         if self.dialect not in ("openapi", "json_schema"):
             raise ConfigError(
                 f"{whose}: dialect={self.dialect!r} is none: use 'openapi' or 'json_schema'."
             )
-        given = (self.name, self.description, self.schema)
-        if self.declaration is not None and given != (None, None, None):
+        others = (self.name, self.description, self.schema)
+        if self.declaration is not None and others != (None, None, None):
             raise ConfigError(
                 f"{whose}: declaration= says it all; leave out name=, description= and schema=."
             )
@@ -185,6 +194,9 @@ class _Options:
     limit_bytes: int | None
 
     def check(self, whose: str) -> None:
+        for name, switch in (("blocking", self.blocking), ("must_finish", self.must_finish)):
+            if not isinstance(switch, bool) and (switch is not None or name != "blocking"):
+                raise ConfigError(f"{whose}: {name}={switch!r} is none: use True or False.")
         if self.on_result not in (None, "interrupt", "when_idle", "silent"):
             raise ConfigError(
                 f"{whose}: on_result={self.on_result!r} is none: use 'interrupt', 'when_idle' or "
@@ -195,8 +207,10 @@ class _Options:
                 f"{whose}: a model that waits speaks at once: leave out on_result=, or say "
                 f"blocking=False."
             )
-        if self.timeout is not None and not (0 < self.timeout < math.inf):
-            raise ConfigError(f"{whose}: timeout={self.timeout!r} is none: use seconds above 0.")
+        if self.timeout is not None and not is_positive(self.timeout):
+            raise ConfigError(
+                f"{whose}: timeout={self.timeout!r} is none: use seconds above 0, or math.inf."
+            )
         for name, number in (("limit", self.limit), ("limit_bytes", self.limit_bytes)):
             if number is not None and (not isinstance(number, int) or number < 1):
                 raise ConfigError(f"{whose}: {name}={number!r} is none: use an int from 1.")
@@ -210,10 +224,10 @@ def make_tool(
 ) -> FunctionTool[Any, Any]:
     """Make a tool of whatever was decorated."""
     subject = subject_of(function)
-    name = told.declaration.name if told.declaration is not None else told.name or subject.name
     whose = f"@tool {subject.name}"
     told.check(whose)
     options.check(whose)
+    name = told.declaration.name if told.declaration is not None else told.name or subject.name
     if not _NAME.fullmatch(name or ""):
         raise ConfigError(
             f"{whose}: {name!r} is no name for a tool: the service takes ASCII letters, digits "

@@ -20,6 +20,7 @@ from .. import codec, wire
 from .._conversation import Fate, Outgoing, Ticket
 from ..errors import GeminiLiveError, ToolError
 from ..events import Event, ToolEnded
+from ._call import Call
 from ._declaring import declared_names, scheduling_of
 from ._ledger import MOST_RESULTS, Entry, Ledger, Run, Stage
 from ._results import Answer, failure
@@ -41,6 +42,8 @@ MOST_ARGS: Final = 1_000
 """Characters of a call's arguments that are repeated in words."""
 
 _SHUTTING_DOWN: Final = "The program is shutting down, so this was not done."
+_STOPPED: Final = "The program has stopped this; whether it was done isn't known."
+"""Of what had begun nobody can tell: a thread goes on, and so does what must finish."""
 
 _log = logging.getLogger("gemini_live_trio.tools")
 
@@ -189,7 +192,8 @@ class Desk:
             if entry.stage is Stage.WAITING:
                 known = entry.known
                 if self.ledger.refuse(entry, "the session is ending", now) and known:
-                    self._core.put(self._item(entry, failure(ToolError(_SHUTTING_DOWN))))
+                    told = _SHUTTING_DOWN if entry.call.began_at is None else _STOPPED
+                    self._core.put(self._item(entry, failure(ToolError(told))))
             elif entry.stage is Stage.UNTOLD and entry.follows is None:
                 self._tell_in_words(entry)
         self._tell_outcomes()
@@ -358,9 +362,7 @@ class Desk:
         for entry in self.ledger.expire(now):
             entry.call.failed = True
             if entry.known:
-                seconds = now - entry.call.came_at
-                late = ToolError(f"{entry.call.name} took longer than {seconds:.3g} s; stopped.")
-                self._core.put(self._item(entry, failure(late)))
+                self._core.put(self._item(entry, failure(ToolError(_too_late(entry.call, now)))))
         calm = now >= self._connected_at + ASKED_AGAIN_WITHIN and self._core.conversation.quiet
         for entry in self._untold():
             if calm or now >= self._due(entry):
@@ -390,6 +392,14 @@ class Desk:
             assert call.outcome is not None
             seconds = (call.ended_at or call.came_at) - call.came_at
             self.publish(ToolEnded(call.id, call.name, call.outcome, call.reason, seconds))
+
+
+def _too_late(call: Call, now: float) -> str:
+    seconds = f"{now - call.came_at:.3g} s"
+    if call.began_at is None:
+        return f"{call.name} had to wait in line for {seconds}, so it was not done."
+    told = f"{call.name} took longer than {seconds}, so it was stopped; "
+    return f"{told}whether it was done isn't known."
 
 
 def _owner(entry: Entry) -> object:

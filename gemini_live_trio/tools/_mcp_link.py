@@ -136,6 +136,7 @@ class Link:
         self._nursery: trio.Nursery = nursery
         self._connect_timeout: float = connect_timeout
         self._label: str = server.label
+        self._closed: bool = False
         self._lock: trio.Lock = trio.Lock()
         self._held: _Held | None = None
         self._refused: int | None = None
@@ -143,7 +144,8 @@ class Link:
         self._redactor: Redactor = Redactor(secrets=Secrets(server.secrets()))
 
     def close(self) -> None:
-        """Let go of the server, within a bound."""
+        """Let go of the server, within a bound, and for good."""
+        self._closed = True
         if self._held is not None:
             self._held.over.set()
 
@@ -168,6 +170,9 @@ class Link:
         Raises:
           ToolError: it failed; the text is for the model.
         """
+        if self._closed and (self._held is None or self._held.over.is_set()):
+            text = f"{self._label} was let go of: the block of open_mcp_tools has been left."
+            raise ToolError(self._redactor.text(text))
         held: _Held | None = None
         try:
             held = await self._open()
@@ -272,7 +277,10 @@ class Link:
         match error:
             case OSError(strerror=str(reason)):
                 named = f" ({error.filename})" if error.filename else ""
-                return f"can't be {verb}: {reason}{named}."
+                advice = ""
+                if isinstance(error, FileNotFoundError) and " " in str(error.filename):
+                    advice = " A command stands alone; its arguments go to args."
+                return f"can't be {verb}: {reason}{named}.{advice}"
             case mcp.MCPError() if error.code == CONNECTION_CLOSED:
                 return "closed the connection."
             case mcp.MCPError() if self._refused is not None:

@@ -10,13 +10,24 @@ import attrs
 from ..errors import ConfigError
 from ._call import Call
 from ._results import LIMIT_BYTES
+from ._tool import is_positive
 
-__all__ = ["ToolPolicy"]
+__all__ = ["ToolPolicy", "policy_of"]
 
 
-def _positive(_policy: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not value > 0:
-        raise ConfigError(f"{field.name} must be greater than 0, not {value}.")
+def _positive(_policy: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not is_positive(value):
+        raise ConfigError(f"{field.name} must be greater than 0, not {value!r}.")
+
+
+def _positive_if_any(policy: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None:
+        _positive(policy, field, value)
+
+
+def _function(_policy: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not callable(value):
+        raise ConfigError(f"{field.name} must be a function of two calls, not {value!r:.80}.")
 
 
 @attrs.frozen(kw_only=True)
@@ -24,10 +35,10 @@ class ToolPolicy:
     """What holds for all calls of a runner.
 
     Raises:
-      ConfigError: A number is zero or negative.
+      ConfigError: A number is none, zero or negative, or ``same_call`` is no function.
     """
 
-    timeout: float | None = attrs.field(default=120.0, validator=_positive)
+    timeout: float | None = attrs.field(default=120.0, validator=_positive_if_any)
     """Seconds for a call, from its arrival, of a tool that says nothing itself; ``None`` for any
     length of time. Waiting in line counts."""
 
@@ -41,8 +52,23 @@ class ToolPolicy:
     limit_bytes: int = attrs.field(default=LIMIT_BYTES, validator=_positive)
     """How long an answer may be as JSON, for tools that say nothing themselves."""
 
-    same_call: Callable[[Call, Call], bool] | None = None
+    same_call: Callable[[Call, Call], bool] | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_function)
+    )
     """Told an earlier call and a new one of the same tool, says whether they mean the same, as when
     a model repeats a call in other words after an interruption. The new one then gets what the
     earlier one gave, or is about to give. Earlier calls come newest first, open or ended; those
     that failed or were stopped don't come. It must not wait."""
+
+
+def policy_of(given: ToolPolicy | None) -> ToolPolicy:
+    """Return the policy that was given, or the usual one.
+
+    Raises:
+      ConfigError: It isn't one.
+    """
+    if given is None:
+        return ToolPolicy()
+    if not isinstance(given, ToolPolicy):
+        raise ConfigError(f"Tools are run by a ToolPolicy(...), not by a {type(given).__name__}.")
+    return given

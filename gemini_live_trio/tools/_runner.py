@@ -12,7 +12,7 @@ from ..events import Event
 from ._call import Call
 from ._crew import Crew
 from ._declaring import declared_names, gather
-from ._policy import ToolPolicy
+from ._policy import ToolPolicy, policy_of
 from ._tool import Tool
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ async def open_tool_runner(
     core = session._core
     capability = core.conversation.capability
     taken = {tool.name for other in core.tools.open_desk().crews for tool in other.tools}
-    crew = Crew(gather(tools, capability, taken=taken), policy or ToolPolicy())
+    crew = Crew(gather(tools, capability, taken=taken), policy_of(policy))
     crew.attach(session)
     names = {tool.name for tool in crew.tools} - declared_names(core.conversation.setup.tools)
     try:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import attrs
@@ -115,9 +115,9 @@ def parameters_of(
             others = True
             continue
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            instead = "list" if parameter.kind is parameter.VAR_POSITIONAL else "dict[str, ...]"
             raise ConfigError(
-                f"{place}: * and ** have no names that a model could be told: take a {instead}."
+                f"{place}: * and ** have no names that a model could be told: "
+                f"{_instead_of(parameters)}."
             )
         kept.append(parameter)
         hint = annotations.get(parameter.name, Any if given else parameter.empty)
@@ -145,6 +145,14 @@ def parameters_of(
             )
         )
     return Taken(inspect.Signature(kept), fields, contexts, others)
+
+
+def _instead_of(parameters: Iterable[inspect.Parameter]) -> str:
+    """What to write instead of * or **."""
+    kinds = {parameter.kind for parameter in parameters}
+    if {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds:
+        return "write them out; in a decorator, functools.wraps shows those of the function"
+    return f"take a {'list' if inspect.Parameter.VAR_POSITIONAL in kinds else 'dict[str, ...]'}"
 
 
 def _is_context(hint: Any) -> bool:

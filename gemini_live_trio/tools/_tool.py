@@ -12,7 +12,7 @@ from .. import wire
 if TYPE_CHECKING:
     from .._session import LiveSession
 
-__all__ = ["Handler", "OnResult", "Tool", "ToolContext"]
+__all__ = ["Handler", "OnResult", "Tool", "ToolContext", "is_positive"]
 
 OnResult: TypeAlias = Literal["interrupt", "when_idle", "silent"]
 
@@ -68,7 +68,7 @@ class Tool:
     """When the model speaks of the answer, where it didn't wait for it."""
 
     timeout: float | None = None
-    """Seconds."""
+    """Seconds, ``math.inf`` for any length of time; ``None`` for the runner's."""
 
     limit: int | None = None
     """How many calls may run at once; the others wait."""
@@ -83,3 +83,8 @@ class Tool:
     def name(self) -> str:
         """What the model calls it."""
         return self.declaration.name or ""
+
+
+def is_positive(value: object) -> bool:
+    """Tell whether a value is a number above 0; infinity is one."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0

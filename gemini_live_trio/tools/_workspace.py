@@ -59,6 +59,9 @@ class Entry:
 
 
 def _real_folder(value: str | os.PathLike[str]) -> Path:
+    # What comes from an unset variable would be the working directory.
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise ConfigError(f'workspace takes a folder, not {value!r:.80}; "." is where you are.')
     try:
         path = Path(value).expanduser().resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:
@@ -87,7 +90,9 @@ class Root:
         """
         with _told(path), self._opened(path) as (descriptor, _):
             if not stat.S_ISREG(_mode(descriptor)):
-                raise ToolError(f"{path} is a folder." if _is_folder(descriptor) else _odd(path))
+                raise ToolError(
+                    f"{path or '.'} is a folder." if _is_folder(descriptor) else _odd(path)
+                )
             with os.fdopen(os.dup(descriptor), "rb") as file:
                 yield file
 

@@ -1,8 +1,9 @@
 """Tools that run at the service: the model uses them by itself, and nobody has to answer.
 
-They go into ``SessionConfig(tools=[GoogleSearch()])``. What they found arrives as events:
-``Grounding`` (searches, maps, documents), ``UrlContext`` (pages), ``ExecutableCode`` and
-``CodeResult``.
+They go into ``SessionConfig(tools=[GoogleSearch()])``, or among the functions in
+``open_session(tools=[...])``; ``LiveSession.update_context`` takes them too. What they found
+arrives as events: ``Grounding`` (searches, maps, documents), ``UrlContext`` (pages),
+``ExecutableCode`` and ``CodeResult``.
 Which model has which is written down in ``capabilities``.
 
 ======================== ========================================== ==============

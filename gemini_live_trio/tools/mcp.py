@@ -29,6 +29,7 @@ from .._groups import is_urgent, lone
 from ..errors import ConfigError, McpError, ToolError
 from ._mcp_link import Link, call_tool, list_tools, require_sdk
 from ._mcp_words import declare
+from ._texts import texts
 from ._tool import Handler, OnResult, Tool, ToolContext
 
 if TYPE_CHECKING:
@@ -45,10 +46,21 @@ def _names(pairs: Mapping[str, str]) -> str:
     return f"<{', '.join(pairs) or 'none'}>"
 
 
+def _variables(value: Mapping[str, str]) -> Mapping[str, str]:
+    return texts("env", value)
+
+
+def _headers(value: Mapping[str, str]) -> Mapping[str, str]:
+    return texts("headers", value)
+
+
 def _arguments(value: Iterable[str]) -> tuple[str, ...]:
     if isinstance(value, str):
         raise ConfigError(f"args takes a list of texts, not one text: use [{value!r}].")
-    return tuple(value)
+    args: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else (value,)
+    if not all(isinstance(arg, str) for arg in args):
+        raise ConfigError("args takes a list of texts.")  # unquoted: they may be secrets
+    return args
 
 
 def _a_command(_server: object, _field: object, value: Any) -> None:
@@ -74,7 +86,7 @@ class McpStdio:
     ``USER`` (others on Windows), so no keys.
 
     Raises:
-      ConfigError: there is no command.
+      ConfigError: there is no command, or arguments or variables aren't texts.
     """
 
     kind: ClassVar[Literal["stdio"]] = "stdio"
@@ -87,7 +99,9 @@ class McpStdio:
     )
     """Its arguments."""
 
-    env: Mapping[str, str] = attrs.field(kw_only=True, factory=dict, repr=_names, hash=False)
+    env: Mapping[str, str] = attrs.field(
+        kw_only=True, factory=dict, converter=_variables, repr=_names, hash=False
+    )
     """Further environment variables. Not shown anywhere."""
 
     cwd: str | os.PathLike[str] | None = attrs.field(kw_only=True, default=None)
@@ -117,7 +131,7 @@ class McpHttp:
     """An MCP server at an address, spoken to over streamable HTTP.
 
     Raises:
-      ConfigError: that is no address.
+      ConfigError: that is no address, or headers aren't texts.
     """
 
     kind: ClassVar[Literal["http"]] = "http"
@@ -126,7 +140,9 @@ class McpHttp:
     """As in ``"https://example.com/mcp"``. Credentials belong into ``headers``: addresses are
     logged by many."""
 
-    headers: Mapping[str, str] = attrs.field(kw_only=True, factory=dict, repr=_names, hash=False)
+    headers: Mapping[str, str] = attrs.field(
+        kw_only=True, factory=dict, converter=_headers, repr=_names, hash=False
+    )
     """Sent with every request, as in ``{"Authorization": "Bearer ..."}``. Not shown anywhere."""
 
     @property
@@ -214,6 +230,8 @@ async def open_mcp_tools(
             'open_mcp_tools takes McpStdio("command"), McpHttp("https://...") or a session of the '
             f"MCP SDK, not a {type(server).__name__}."
         )
+    if isinstance(only, str):
+        raise ConfigError(f"only takes a list of names, not one name: use [{only!r}].")
     if not connect_timeout > 0:
         raise ConfigError(f"connect_timeout must be greater than 0, not {connect_timeout}.")
     options: dict[str, Any] = {"blocking": blocking, "on_result": on_result, "timeout": timeout}

@@ -24,6 +24,7 @@ from ..errors import ConfigError, ToolError
 from ._bounds import Bounds
 from ._decorator import tool
 from ._process import run_process
+from ._texts import texts
 from ._tool import Tool, ToolContext
 from ._workspace import Entry, Root
 
@@ -311,7 +312,7 @@ class Commands:
             raise ConfigError("consent takes an async function from a Command to a bool.")
         self._root: Root = Root(workspace, hidden=True)
         self._consent: Consent = consent
-        self._env: Mapping[str, str] = dict(env or {})
+        self._env: Mapping[str, str] = texts("env", env or {})
 
     @tool(timeout=_ASKING + _LONGEST_RUN + 10, limit=1)
     async def run_command(

@@ -9,13 +9,13 @@ from typing import Any
 import attrs
 import pytest
 from support import puppet, until
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gemini_live_trio import SessionConfig, codec, events, open_session, wire
 from gemini_live_trio.errors import ConfigError
 from gemini_live_trio.events import Event, TurnComplete
 from gemini_live_trio.simulator import open_simulator
-from gemini_live_trio.tools import builtin
+from gemini_live_trio.tools import McpTools, Tool, builtin, open_tool_runner
 from gemini_live_trio.tools.builtin import (
     BuiltinTool,
     CodeExecution,
@@ -125,6 +125,103 @@ async def test_a_setup_with_search_is_taken(autojump_clock: MockClock) -> None:
     ):
         assert simulator.setups[0].tools == (wire.Tool(google_search=GoogleSearch()),)
         assert not simulator.legality.violations
+
+
+SEARCH = wire.Tool(google_search=GoogleSearch())
+MAPS = wire.Tool(google_maps=GoogleMaps())
+
+
+async def test_they_stand_among_functions_in_one_list(autojump_clock: MockClock) -> None:
+    async def look() -> str:
+        return "a cat"
+
+    by_hand = Tool(
+        declaration=wire.FunctionDeclaration(name="by_hand"), handler=current_time.handler
+    )
+    config = SessionConfig(
+        model="gemini-2.5-flash-native-audio-latest",
+        tools=[wire.FunctionDeclaration(name="before")],
+    )
+    tools = [look, GoogleSearch(), *McpTools([by_hand]), MAPS, current_time]
+    async with (
+        open_simulator(port=None) as simulator,
+        open_session(config, tools=iter(tools), connector=simulator.connector) as session,
+    ):
+        before, *others, functions = simulator.setups[0].tools
+        assert before.function_declarations[0].name == "before"
+        assert others == [SEARCH, MAPS]
+        names = [one.name for one in functions.function_declarations]
+        assert names == ["look", "by_hand", "current_time"]
+        await session.send_text("call look")
+        finished = await until(session, events.ToolFinished)
+        assert (finished.name, finished.failed) == ("look", False)
+        # They outlive a move to another connection too.
+        await session.reconnect()
+        assert SEARCH in simulator.setups[-1].tools
+        assert MAPS in simulator.setups[-1].tools
+
+
+async def test_alone_in_the_list_they_need_no_runner(autojump_clock: MockClock) -> None:
+    config = SessionConfig(model="gemini-3.8-live")
+    async with (
+        open_simulator(port=None) as simulator,
+        open_session(config, tools=[GoogleSearch()], connector=simulator.connector) as session,
+    ):
+        assert simulator.setups[0].tools == (SEARCH,)
+        assert not session.tool_calls
+
+
+async def test_in_the_list_they_are_held_to_the_model_too() -> None:
+    config = SessionConfig(model="gemini-3.8-live")
+    with pytest.raises(ConfigError, match="google_maps"):
+        async with open_session(config, tools=[current_time, GoogleMaps()]):
+            pytest.fail("there should be no session")
+
+
+async def test_a_runner_of_functions_says_where_they_go(autojump_clock: MockClock) -> None:
+    async with puppet(SessionConfig(model="gemini-3.8-live")) as (session, _server):
+        with pytest.raises(ConfigError, match="GoogleSearch runs at the service, not here"):
+            wrong: Any = [current_time, GoogleSearch()]
+            async with open_tool_runner(session, wrong):
+                pytest.fail("there should be no runner")
+
+
+async def test_they_can_come_in_mid_session(autojump_clock: MockClock) -> None:
+    config = SessionConfig(model="gemini-3.8-live")
+    async with (
+        open_simulator(port=None, mind=None) as simulator,
+        open_session(config, tools=[current_time], connector=simulator.connector) as session,
+    ):
+        late = wire.FunctionDeclaration(name="late")
+        await session.update_context(tools=[GoogleSearch(), late])
+        await wait_all_tasks_blocked()
+        (update,) = [
+            frame.message.context_update
+            for frame in simulator.received
+            if frame.message is not None and frame.message.context_update is not None
+        ]
+        assert update.tools is not None
+        search, declared, ours = update.tools.tools
+        assert search == SEARCH
+        assert declared.function_declarations == (late,)
+        assert [one.name for one in ours.function_declarations] == ["current_time"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ([current_time], "functions that this program runs go to open_session(tools=[...])"),
+        ([GoogleSearch], "write GoogleSearch()"),
+        (GoogleSearch(), "takes a list"),
+    ],
+)
+async def test_what_is_no_tool_is_refused_in_mid_session(
+    wrong: Any, says: str, autojump_clock: MockClock
+) -> None:
+    async with puppet(SessionConfig(model="gemini-3.8-live")) as (session, _server):
+        with pytest.raises(ConfigError) as caught:
+            await session.update_context(tools=wrong)
+        assert says in str(caught.value)
 
 
 async def received(*messages: dict[str, Any]) -> list[Event]:

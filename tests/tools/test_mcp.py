@@ -389,6 +389,10 @@ async def test_a_server_in_the_same_program_is_called() -> None:
         (lambda: McpStdio(""), "takes a command"),
         (lambda: McpStdio(["uvx", "x"]), "takes a command"),  # type: ignore[arg-type]
         (lambda: McpStdio("uvx", args="mcp-server-time"), "args takes a list"),
+        (lambda: McpStdio("uvx", args=[1]), "args takes a list"),  # type: ignore[list-item]
+        (lambda: McpStdio("uvx", args=1), "args takes a list"),  # type: ignore[arg-type]
+        (lambda: McpStdio("x", env={"PORT": 80}), "env takes a dict of texts, and PORT is of"),  # type: ignore[dict-item]
+        (lambda: McpHttp("http://x", headers=["a: b"]), "headers takes a dict of texts"),  # type: ignore[arg-type]
         (lambda: McpHttp("example.com/mcp"), "begins with http"),
         (lambda: McpHttp("ftp://example.com"), "begins with http"),
         (lambda: McpHttp("http://[::1/mcp"), "begins with http"),
@@ -403,6 +407,9 @@ def test_a_server_that_can_not_be_is_refused(make: Any, says: str) -> None:
 async def test_what_is_no_server_is_refused() -> None:
     with pytest.raises(ConfigError, match="not a str"):
         async with open_mcp_tools("uvx mcp-server-time"):  # type: ignore[arg-type]
+            pass
+    with pytest.raises(ConfigError, match=r"only takes a list of names.*\['add'\]"):
+        async with open_mcp_tools(server(), only="add"):
             pass
     with pytest.raises(ConfigError, match="connect_timeout"):
         async with open_mcp_tools(server(), connect_timeout=0):

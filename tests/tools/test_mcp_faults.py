@@ -94,6 +94,8 @@ async def test_a_command_that_is_not_there_is_named() -> None:
         "No such file or directory (no-such-mcp-server)."
     )
     assert error.server == "The MCP server no-such-mcp-server"
+    error = await refused(McpStdio("no-such-mcp-server --local"))
+    assert str(error).endswith(" A command stands alone; its arguments go to args.")
     error = await refused(McpStdio(sys.executable, cwd="/no/such/folder"))
     assert "/no/such/folder" in str(error)
 
@@ -306,6 +308,13 @@ async def test_a_process_that_does_not_want_to_end_is_killed(tmp_path: Path) -> 
         assert await run(tools, "go") == "gone"
         started = trio.current_time()
     assert trio.current_time() - started < 7
+
+
+async def test_after_its_block_a_server_is_not_asked_any_more() -> None:
+    async with open_mcp_tools(server()) as tools:
+        pass
+    with pytest.raises(ToolError, match="the block of open_mcp_tools has been left"):
+        await run(tools, "add", {"a": 1, "b": 2})
 
 
 async def test_a_server_that_died_long_ago_does_not_disturb_leaving() -> None:

@@ -25,7 +25,7 @@ from gemini_live_trio.events import ToolFinished, ToolProgress
 from gemini_live_trio.simulator import open_simulator
 from gemini_live_trio.tools._results import answer
 from gemini_live_trio.tools._workspace import Root
-from gemini_live_trio.tools.ready import Command, Workspace, ready_tools
+from gemini_live_trio.tools.ready import Command, Commands, Workspace, ready_tools
 
 SECRET = "sesame-street-17"
 
@@ -82,6 +82,22 @@ def test_a_workspace_that_is_no_folder_is_refused(
     monkeypatch.chdir(place)
     with pytest.raises(ConfigError, match="workspace"):
         Workspace(path)
+
+
+@pytest.mark.parametrize("value", ["", 3, None])
+def test_a_workspace_is_never_taken_by_mistake(value: Any) -> None:
+    with pytest.raises(ConfigError, match="workspace takes a folder, not"):
+        Workspace(value)
+    if value is not None:
+        with pytest.raises(ConfigError, match="workspace takes a folder, not"):
+            ready_tools(workspace=value, consent=yes)
+
+
+@pytest.mark.parametrize("env", [{"PORT": 80}, {80: "PORT"}, ["PORT=80"], "PORT=80"])
+def test_an_environment_is_made_of_texts(place: Path, env: Any) -> None:
+    with pytest.raises(ConfigError, match="env takes a dict of texts") as caught:
+        Commands(place, consent=yes, env=env)
+    assert "80" not in str(caught.value)
 
 
 @pytest.mark.parametrize("model", ["gemini-3.8-live", "gemini-2.5-flash-native-audio-latest"])
@@ -276,6 +292,11 @@ async def test_a_folder_that_can_not_be_entered_is_shown_all_the_same(place: Pat
 
 
 # --- Reading --------------------------------------------------------------------------------------
+
+
+async def test_a_path_that_is_empty_is_the_workspace(place: Path) -> None:
+    with pytest.raises(ToolError, match=r"^\. is a folder\.$"):
+        await run([Workspace(place).read_file], "read_file", {"path": ""})
 
 
 async def test_lines_of_a_file_are_read(place: Path) -> None:

@@ -39,7 +39,7 @@ from gemini_live_trio.events import (
     TurnComplete,
 )
 from gemini_live_trio.simulator import open_simulator
-from gemini_live_trio.tools import Tool, ToolContext, ToolPolicy, open_tool_runner, tool
+from gemini_live_trio.tools import McpTools, Tool, ToolContext, ToolPolicy, open_tool_runner, tool
 from gemini_live_trio.tools._declaring import declarations, gather
 
 ALL_MODELS = [M25, M31, M38, THINKING]
@@ -185,7 +185,7 @@ async def test_scheduling_is_told(
         (M38, {"blocking": True, "on_result": "interrupt"}, "waits for this one"),
         (M38, {"timeout": 0}, "timeout must be more than 0"),
         (M38, {"timeout": float("nan")}, "timeout must be more than 0"),
-        (M38, {"limit": 0}, "limit must be at least 1"),
+        (M38, {"limit": 0}, "limit must be an int from 1"),
     ],
 )
 async def test_what_the_model_does_not_have_is_refused_before_any_io(
@@ -217,6 +217,12 @@ async def test_of_an_unknown_model_nothing_is_assumed() -> None:
     assert [one.behavior for one in declared] == [None, "BLOCKING"]
 
 
+class Lamp:
+    @tool
+    async def light(self) -> bool:
+        return True
+
+
 @pytest.mark.parametrize(
     ("tools", "said"),
     [
@@ -225,7 +231,20 @@ async def test_of_an_unknown_model_nothing_is_assumed() -> None:
         ([gives(1, name="")], "'' can't be a tool's name"),
         ([gives(1, name="a b")], "'a b' can't be a tool's name"),
         ([gives(1, name="x" * 65)], "can't be a tool's name"),
-        ([wire.Tool(google_search=wire.GoogleSearch())], "goes into SessionConfig(tools="),
+        (
+            [wire.Tool(function_declarations=[wire.FunctionDeclaration(name="f")])],
+            "goes into SessionConfig(tools=",
+        ),
+        ([wire.FunctionDeclaration(name="f")], "goes into SessionConfig(tools="),
+        ([wire.GoogleSearch], "write GoogleSearch()"),
+        (wire.GoogleSearch(), "not a GoogleSearch: write tools=[...]"),
+        (gives, "not a function: write tools=[...]"),
+        ({"look": gives}, "not a dict."),
+        ([[gives(1)]], "There is a list in tools: write tools=[*first, *second]"),
+        ([McpTools([gives(1)])], "There is a McpTools in tools"),
+        ([gives(1, timeout="3")], "look: timeout must be more than 0 s, not '3'"),
+        ([gives(1, limit=1.5)], "look: limit must be an int from 1, not 1.5"),
+        ([Lamp.light], "@tool light is a method: take the tool from an instance"),
         ([1], "1 isn't a tool"),
         (["look"], "'look' isn't a tool"),
         ("look", "takes a list of tools, not a str"),
@@ -338,7 +357,9 @@ async def test_a_call_in_line_runs_out_of_time_too(autojump_clock: MockClock) ->
         ids = await s.server.call_all(*[wire.FunctionCall(name="look")] * 3)
         first, *rest = await s.answered(*ids)
         assert first == {"output": 1}
-        assert rest == [{"error": "look took longer than 15 s; stopped."}] * 2
+        waited = "look had to wait in line for 15 s, so it was not done."
+        stopped = "look took longer than 15 s, so it was stopped; whether it was done isn't known."
+        assert rest == [{"error": stopped}, {"error": waited}]
         assert [outcome for _, outcome in s.witness.outcomes()] == [ToolOutcome.TIMED_OUT] * 2
         assert sum(isinstance(one, ToolStarted) for one in s.witness.tools()) == 2
 
@@ -367,6 +388,31 @@ async def test_what_is_too_much_is_refused(autojump_clock: MockClock) -> None:
 def test_a_policy_has_no_nothings(field: str) -> None:
     with pytest.raises(ConfigError, match=f"{field} must be greater than 0"):
         ToolPolicy(**{field: 0})
+    with pytest.raises(ConfigError, match=f"{field} must be greater than 0, not 'many'"):
+        ToolPolicy(**{field: "many"})
+    if field == "timeout":
+        assert ToolPolicy(timeout=None).timeout is None
+    else:
+        with pytest.raises(ConfigError, match=f"{field} must be greater than 0, not None"):
+            ToolPolicy(**{field: None})
+
+
+def test_a_policy_compares_with_a_function() -> None:
+    with pytest.raises(ConfigError, match="same_call must be a function of two calls, not True"):
+        ToolPolicy(same_call=True)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("policy", [30, {"timeout": 30}])
+async def test_what_is_no_policy_is_refused(policy: Any, autojump_clock: MockClock) -> None:
+    said = "Tools are run by a ToolPolicy"
+    config = config_for(M38, endpoint=GeminiApi(base_url="ws://127.0.0.1:9"))
+    with pytest.raises(ConfigError, match=said):
+        async with open_session(config, tools=[gives(1)], tool_policy=policy):
+            pytest.fail("there should be no session")
+    async with stage() as s:
+        with pytest.raises(ConfigError, match=said):
+            async with open_tool_runner(s.session, [gives(1)], policy=policy):
+                pytest.fail("there should be no runner")
 
 
 async def test_a_tool_without_a_time_of_its_own_has_the_policys(autojump_clock: MockClock) -> None:
@@ -374,7 +420,8 @@ async def test_a_tool_without_a_time_of_its_own_has_the_policys(autojump_clock: 
     async with stage(gives(1, after=1_000), patient, tool_policy=ToolPolicy(timeout=7)) as s:
         ids = [await s.server.call("look"), await s.server.call("patient")]
         began = trio.current_time()
-        assert await s.answered(ids[0]) == [{"error": "look took longer than 7 s; stopped."}]
+        (told,) = await s.answered(ids[0])
+        assert told["error"].startswith("look took longer than 7 s, so it was stopped")
         assert trio.current_time() - began == pytest.approx(7, abs=0.1)
         with trio.move_on_after(1_001) as waiting:
             await trio.sleep_forever()
@@ -451,9 +498,9 @@ async def test_after_its_block_a_runners_tools_are_gone(autojump_clock: MockCloc
         async with open_tool_runner(s.session, [gives(1, after=100)]) as runner:
             server = await s.simulator.accept()
             running = await server.call("look")
-            await s.witness.until(lambda: runner.calls)
+            await s.witness.until(lambda: runner.calls and runner.calls[0].began_at is not None)
         assert await s.answered(running) == [
-            {"error": "The program is shutting down, so this was not done."}
+            {"error": "The program has stopped this; whether it was done isn't known."}
         ]
         assert s.witness.outcomes() == [(running, ToolOutcome.REFUSED)]
         late = await server.call("look")

@@ -52,7 +52,9 @@ from gemini_live_trio.tools import ArgumentsError, ToolContext, ToolPolicy, open
 ANSWERED, CANCELLED = ToolOutcome.ANSWERED, ToolOutcome.CANCELLED
 REFUSED, RETOLD = ToolOutcome.REFUSED, ToolOutcome.RETOLD
 TIMED_OUT = ToolOutcome.TIMED_OUT
-DOWN = {"error": "The program is shutting down, so this was not done."}
+DOWN = {"error": "The program has stopped this; whether it was done isn't known."}
+NOT_BEGUN = {"error": "The program is shutting down, so this was not done."}
+STOPPED = "so it was stopped; whether it was done isn't known."
 
 
 def started(s: Stage) -> list[str | None]:
@@ -284,7 +286,7 @@ async def _raise(error: BaseException) -> None:
 async def test_a_tool_that_hangs(autojump_clock: MockClock) -> None:
     async with stage(gives(1, after=1_000, timeout=5)) as s:
         call_id = await s.server.call("look")
-        assert await s.answered(call_id) == [{"error": "look took longer than 5 s; stopped."}]
+        assert await s.answered(call_id) == [{"error": f"look took longer than 5 s, {STOPPED}"}]
         assert s.witness.outcomes() == [(call_id, TIMED_OUT)]
         await s.witness.until(lambda: finished(s))
         assert finished(s)[0].late
@@ -299,7 +301,7 @@ async def test_a_tool_that_ignores_cancellation_for_a_while(autojump_clock: Mock
 
     async with stage(make(handler, timeout=5)) as s:
         call_id = await s.server.call("look")
-        assert await s.answered(call_id) == [{"error": "look took longer than 5 s; stopped."}]
+        assert await s.answered(call_id) == [{"error": f"look took longer than 5 s, {STOPPED}"}]
         await s.witness.until(lambda: finished(s))
         assert finished(s)[0].late
         assert s.session.statistics().tools.late == 1
@@ -552,6 +554,16 @@ async def test_closing_with_three_tools_alive(autojump_clock: MockClock) -> None
     assert s.answers() == dict.fromkeys(ids, DOWN)
     assert sorted(s.witness.outcomes()) == sorted((one, REFUSED) for one in ids)
     assert reasons == ["the session is ending"] * 3
+
+
+async def test_only_of_what_never_began_is_it_known_that_it_was_not_done(
+    autojump_clock: MockClock,
+) -> None:
+    async with stage(gives(1, after=5, limit=1, must_finish=True)) as s:
+        first, second = await s.server.call_all(*[wire.FunctionCall(name="look")] * 2)
+        await s.witness.until(lambda: started(s))
+    assert finished(s)  # it went on, whatever the model was told
+    assert s.answers() == {first: DOWN, second: NOT_BEGUN}
 
 
 async def test_closing_from_within(autojump_clock: MockClock) -> None:

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_examples_of_writing_a_tool_print_what_they_say() -> None:
+@pytest.mark.parametrize("title", ["Writing a tool", "Running tools"])
+def test_the_examples_of_a_section_print_what_they_say(title: str) -> None:
     text = (DOCS / "tools.md").read_text(encoding="utf-8")
-    section = text[text.index("\n## Writing a tool\n") : text.index("\n## Results\n")]
+    section = next(part for part in text.split("\n## ") if part.startswith(f"{title}\n"))
     blocks = re.findall(r"^```(python|text)\n(.*?)^```", section, re.M | re.S)
     program = "".join(block for kind, block in blocks if kind == "python")
     printed = "".join(block for kind, block in blocks if kind == "text")

@@ -677,6 +677,7 @@ async def test_errors_come_through() -> None:
 def _unannotated(city) -> None: ...  # type: ignore[no-untyped-def]
 def _many(*cities: str) -> None: ...
 def _named(**cities: str) -> None: ...
+def _wrapper(*args: Any, **kwargs: Any) -> None: ...
 def _any_object(value: threading.Thread) -> None: ...
 def _function(value: Callable[[], int]) -> None: ...
 def _in_list(value: list[complex]) -> None: ...
@@ -755,6 +756,7 @@ def _set(value: set[Place]) -> None: ...
     ("function", "told"),
     [
         (_unannotated, "@tool _unannotated, parameter city: it has no type"),
+        (_wrapper, "@tool _wrapper, parameter args: .* in a decorator, functools.wraps shows"),
         (_many, "@tool _many, parameter cities: .* take a list"),
         (_named, "@tool _named, parameter cities: .* take a dict"),
         (
@@ -803,7 +805,15 @@ def test_what_cannot_be_a_tool_is_refused_when_it_is_decorated(function: Any, to
         ({"on_result": "soon"}, "on_result='soon' is none"),
         ({"on_result": "silent", "blocking": True}, "leave out on_result="),
         ({"timeout": 0}, "timeout=0 is none"),
-        ({"timeout": float("inf")}, "timeout=inf is none"),
+        ({"timeout": "3"}, "timeout='3' is none"),
+        ({"timeout": True}, "timeout=True is none"),
+        ({"timeout": float("nan")}, "timeout=nan is none"),
+        ({"blocking": "no"}, "blocking='no' is none: use True or False"),
+        ({"must_finish": None}, "must_finish=None is none: use True or False"),
+        ({"description": 3}, "description=3 is none: use text"),
+        ({"name": 3}, "name=3 is none: use text"),
+        ({"schema": "object"}, "schema='object' is none: use JSON Schema"),
+        ({"declaration": {"name": "f"}}, "is none: use a wire.FunctionDeclaration"),
         ({"limit": 0}, "limit=0 is none"),
         ({"limit_bytes": 1.5}, "limit_bytes=1.5 is none"),
         ({"dialect": "xml"}, "dialect='xml' is none"),

@@ -44,6 +44,7 @@ from gemini_live_trio.tools import (
     open_tool_runner,
     tool,
 )
+from gemini_live_trio.tools.builtin import GoogleSearch
 
 
 def connectors() -> list[Connector]:
@@ -77,7 +78,10 @@ async def runners(config: SessionConfig) -> None:
         return at
 
     policy = ToolPolicy(same_call=lambda earlier, new: earlier.args == new.args)
-    async with open_session(config, tools=[look, tool(look)], tool_policy=policy) as session:
+    async with open_session(
+        config, tools=[look, tool(look), GoogleSearch()], tool_policy=policy
+    ) as session:
+        await session.update_context(tools=[GoogleSearch()])
         assert_type(session.tool_calls, Sequence[Call])
         assert_type(session.statistics().tools.answered, int)
         async with open_tool_runner(session, [look]) as runner:

@@ -1,63 +1,29 @@
 """How long sound takes: from the microphone to the socket, and from an interruption to silence.
 
-    python tests/devices/rig.py -- python benchmarks/_media_devices.py
-
-All times are by PortAudio's clock, in which both devices stamp their blocks. ``measure_all`` is for
-a report about all media.
+On the virtual devices of ``tests/devices/rig.py``. Times are by PortAudio's clock, by which both
+devices stamp their blocks.
 """
 
 from __future__ import annotations
 
 import statistics
 
-import attrs
 import numpy as np
 import trio
+from _media_report import Table
 
 from gemini_live_trio import GeminiApi, SessionConfig, SessionObserver, open_session
 from gemini_live_trio.media import MicrophoneBlock, open_microphone, open_speaker
 from gemini_live_trio.media._devices import Link
 from gemini_live_trio.simulator import open_simulator
 
-__all__ = ["Figures", "capture_to_socket", "interruption_to_silence", "measure_all", "table"]
+__all__ = ["tables"]
 
 BLOCK_SECONDS = 0.020
-BLOCKS = 1_000
-INTERRUPTIONS = 30
 QUIET = 200
 
 
-@attrs.frozen(kw_only=True)
-class Figures:
-    """Many measurements of one duration.
-
-    Attributes:
-      what: What was measured.
-      median: In seconds.
-      p99: Of a hundred, only one was longer.
-      worst: The longest.
-      count: How many there were.
-    """
-
-    what: str
-    median: float
-    p99: float
-    worst: float
-    count: int
-
-
-def figures(what: str, seconds: list[float]) -> Figures:
-    """Sum up."""
-    return Figures(
-        what=what,
-        median=statistics.median(seconds),
-        p99=float(np.percentile(seconds, 99)),
-        worst=max(seconds),
-        count=len(seconds),
-    )
-
-
-async def capture_to_socket() -> list[float]:
+async def capture_to_socket(count: int) -> list[float]:
     """From the end of a block at the device to when its frame was written, for each block."""
     written: list[float] = []
     blocks: list[MicrophoneBlock] = []
@@ -80,12 +46,12 @@ async def capture_to_socket() -> list[float]:
                 if isinstance(event, MicrophoneBlock):
                     blocks.append(event)
                     await session.send_audio(event.pcm)
-                if len(blocks) == BLOCKS:
+                if len(blocks) == count:
                     break
     return [at - block.adc_time - BLOCK_SECONDS for at, block in zip(written, blocks, strict=False)]
 
 
-async def interruption_to_silence() -> tuple[list[float], list[float]]:
+async def interruption_to_silence(count: int) -> tuple[list[float], list[float]]:
     """From ``flush`` to the last sound: as handed to the device, and as heard at its output."""
     handed: list[float] = []
     heard: list[float] = []
@@ -94,7 +60,7 @@ async def interruption_to_silence() -> tuple[list[float], list[float]]:
         link = speaker._line.link
         assert link is not None
         with speaker.tap(seconds=10) as tap:
-            for generation in range(1, INTERRUPTIONS + 1):
+            for generation in range(1, count + 1):
                 await speaker.play(voice, generation=generation)
                 cut, last, quiet, blocks = 0.0, 0.0, 0, 0
                 # Each time at another moment between two blocks.
@@ -120,26 +86,23 @@ async def interruption_to_silence() -> tuple[list[float], list[float]]:
     return handed, heard
 
 
-async def measure_all() -> list[Figures]:
-    """Measure everything, in about a minute and a half."""
-    sent = await capture_to_socket()
-    handed, heard = await interruption_to_silence()
+async def tables(*, quick: bool) -> list[Table]:
+    """Measure everything, in about a minute and a half; in a quarter of that when ``quick``."""
+    sent = await capture_to_socket(250 if quick else 1_000)
+    handed, heard = await interruption_to_silence(8 if quick else 30)
     return [
-        figures("microphone to socket", sent),
-        figures("interruption to the device's first silent block", handed),
-        figures("interruption to silence at the output", heard),
+        Table(
+            "How long sound takes, in ms",
+            ("from ... to ...", "median", "p99", "worst", "of"),
+            [
+                _row("the end of a block at the microphone to its frame on the socket", sent),
+                _row("an interruption to the device's first silent block", handed),
+                _row("an interruption to silence at the output", heard),
+            ],
+        )
     ]
 
 
-def table(rows: list[Figures]) -> str:
-    """The figures as Markdown."""
-    head = "| ms | median | p99 | worst | of |\n|---|---|---|---|---|\n"
-    return head + "\n".join(
-        f"| {row.what} | {row.median * 1e3:.1f} | {row.p99 * 1e3:.1f} | {row.worst * 1e3:.1f} "
-        f"| {row.count} |"
-        for row in rows
-    )
-
-
-if __name__ == "__main__":
-    print(table(trio.run(measure_all)))
+def _row(what: str, seconds: list[float]) -> tuple[str, ...]:
+    found = (statistics.median(seconds), float(np.percentile(seconds, 99)), max(seconds))
+    return what, *(f"{value * 1e3:.1f}" for value in found), str(len(seconds))

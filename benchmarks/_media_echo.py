@@ -1,70 +1,57 @@
-"""How much echo is left, after how long, and what that costs: in a simulated room.
+"""How much echo is left, after how long, who is heard over it, and what that costs.
 
-    python benchmarks/_media_echo.py [--svg FILE]
-
-What is played is like speech, at -20 dBFS; its echo is 6 dB quieter, dies away by 60 dB in 0.25 s,
-and comes 90 ms after its reference, of which the stamps know 60. Noise is at -65 dBFS. What is
-printed doesn't depend on the machine, but for the CPU time.
+In a simulated room: what is played is like speech, at -20 dBFS; its echo is 6 dB quieter, dies away
+by 60 dB in 0.25 s, and comes 90 ms after its reference, of which the stamps know 60. Noise is at
+-65 dBFS. But for the CPU time, no figure depends on the machine.
 """
 
 from __future__ import annotations
 
-import argparse
-import html
-import math
+import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import trio
+from _media_picture import Series
+from _media_report import Table
 
 from gemini_live_trio.errors import MissingDependency
 from gemini_live_trio.media import EchoBackend, EchoStage, erle_db, open_echo_canceller
 from gemini_live_trio.media._echo_signal import speech_like
 
-Series = Sequence[tuple[float, float]]
-"""Seconds since the beginning, and decibels of attenuation."""
+__all__ = ["curves", "tables"]
 
 RATE_HZ, SPEAKER_HZ = 16_000, 24_000
 BLOCK_SECONDS = 0.02
+BLOCK = round(RATE_HZ * BLOCK_SECONDS)
 BACKENDS: tuple[EchoBackend, ...] = ("webrtc", "speexdsp", "half_duplex")
 CURVES: dict[str, tuple[EchoBackend, float]] = {
     "webrtc": ("webrtc", 0.0),
     "speexdsp": ("speexdsp", 0.0),
     "speexdsp, clocks 100 ppm apart": ("speexdsp", 100.0),
 }
+MARKS = (1, 2, 3, 5, 8, 12, 16, 20)
 
-
-def echo_of(far: Any, *, delay: float, drift_ppm: float) -> Any:
-    """Return what a microphone hears of a loudspeaker, as 16-bit samples."""
-    dice = np.random.default_rng(1)
-    seconds = np.arange(round(0.3 * RATE_HZ)) / RATE_HZ
-    response = dice.standard_normal(len(seconds)) * 10 ** (-3 * seconds / 0.25)
-    response[0] = 3.0
-    response *= 0.5 / np.sqrt(np.sum(response**2))
-    size = 1 << (len(far) + len(response)).bit_length()
-    heard = np.fft.irfft(np.fft.rfft(far, size) * np.fft.rfft(response, size))
-    heard = np.concatenate((np.zeros(round(delay * RATE_HZ)), heard))[: len(far)]
-    if drift_ppm:
-        fine = 8
-        spectrum = np.concatenate((np.fft.rfft(heard), np.zeros(len(far) // 2 * (fine - 1))))
-        between = np.fft.irfft(spectrum, len(far) * fine) * fine
-        clock = np.arange(len(far)) * (1 + drift_ppm * 1e-6)
-        heard = np.interp(clock, np.arange(len(far) * fine) / fine, between)
-    noise = dice.standard_normal(len(far)) * 32768 * 10 ** (-65 / 20)
-    return (heard + noise).round().clip(-32768, 32767).astype(np.int16)
+CUTS = (0.5, 1.0, 1.5, 2.0, 3.0, 6.0, 9.0)
+PAUSES = (1.0, 1.25, 1.5, 1.75)
+"""Seconds before the speaker's first word, since the canceller looks for echo once a second."""
+WORDS_SECONDS = 2.0
+FAINT = 10 ** (-34 / 20)
+"""From an echo 6 dB quieter than the speaker to one that is 40 dB quieter."""
+LOUD_DBFS = -42.0
 
 
 def attenuation(backend: EchoBackend, *, seconds: float = 20.0, drift_ppm: float = 0.0) -> Series:
-    """Return how much of an echo a back-end takes away, each half second over the last second.
+    """Return seconds, and decibels of attenuation over the last of them, for each half second.
 
     Raises:
-      MissingDependency: It isn't installed.
+      MissingDependency: The back-end isn't installed.
     """
-    far, near = _sound(seconds, drift_ppm)
-    out, _ = trio.run(_through, backend, far, near)
+    far = speech_like(seconds, rate_hz=SPEAKER_HZ)
+    near = as_int16(echo_of(far, drift_ppm=drift_ppm) + noise(seconds))
+    out, _, _ = trio.run(through, backend, far, near)
     return [
         (end / 2, erle_db(near[part], out[part]))
         for end in range(2, round(seconds * 2) + 1)
@@ -72,162 +59,178 @@ def attenuation(backend: EchoBackend, *, seconds: float = 20.0, drift_ppm: float
     ]
 
 
-def cpu_per_second(backend: EchoBackend, *, seconds: float = 20.0) -> float:
+def cpu_per_second(backend: EchoBackend, *, seconds: float) -> float:
     """Return the CPU time in seconds that a second of sound takes, all threads together.
 
     The speaker's 24,000 samples a second are resampled within that.
 
     Raises:
-      MissingDependency: It isn't installed.
+      MissingDependency: The back-end isn't installed.
     """
-    far, near = _sound(seconds, 0.0)
-    _, spent = trio.run(_through, backend, far, near)
-    return spent / seconds
-
-
-def _sound(seconds: float, drift_ppm: float) -> tuple[Any, Any]:
-    """The same signal at the speaker's rate, and its echo at the microphone's."""
     far = speech_like(seconds, rate_hz=SPEAKER_HZ)
+    near = as_int16(echo_of(far) + noise(seconds))
+    return trio.run(through, backend, far, near)[1] / seconds
+
+
+def heard_share(
+    backend: EchoBackend, *, after: float, pause: float, alone: bool, faint: bool
+) -> float:
+    """Return how much of a user is heard who cuts in where there is no echo, from 0 to 1.
+
+    Of the 20 ms of the user above -42 dBFS, those that are above it afterwards.
+
+    Args:
+      backend: What has to let the user through.
+      after: Seconds from the speaker's first word to the user's.
+      pause: Seconds of silence before the former.
+      alone: Whether the canceller is left alone, with no way round it.
+      faint: Whether there is an echo after all, 40 dB quieter than the speaker.
+
+    Raises:
+      MissingDependency: The back-end isn't installed.
+    """
+    seconds = pause + after + WORDS_SECONDS + 0.5
+    begin = round((pause + after) * RATE_HZ)
+    far = speech_like(seconds, rate_hz=SPEAKER_HZ)
+    far[: round(pause * SPEAKER_HZ)] = 0
+    user = speech_like(WORDS_SECONDS, rate_hz=RATE_HZ, seed=7)
+    air = noise(seconds)
+    if faint:
+        air += echo_of(far) * FAINT
+    air[begin : begin + len(user)] += user
+    out, _, delay = trio.run(through, backend, far, as_int16(air), alone)
+    late = begin + round(delay * RATE_HZ)
+    said, left = loud(user), loud(out[late : late + len(user)])
+    return float((said & left).sum() / said.sum())
+
+
+def loud(sound: Any) -> Any:
+    """Tell which 20 ms are loud."""
+    blocks = sound[: len(sound) // BLOCK * BLOCK].reshape(-1, BLOCK).astype(float)
+    return np.sqrt((blocks**2).mean(axis=1)) > 32768 * 10 ** (LOUD_DBFS / 20)
+
+
+# --- The room -----------------------------------------------------------------------------------
+
+
+def echo_of(far: Any, *, drift_ppm: float = 0.0) -> Any:
+    """Return what a microphone hears of a loudspeaker, as floats at the microphone's rate."""
+    seconds = len(far) / SPEAKER_HZ
     # To 16 kHz by leaving out what lies above 8: good enough for air.
     spectrum = np.fft.rfft(far)[: len(far) // 3 + 1]
     air = np.fft.irfft(spectrum, round(seconds * RATE_HZ)) * RATE_HZ / SPEAKER_HZ
-    return far, echo_of(air, delay=0.09, drift_ppm=drift_ppm)
+    after = np.arange(round(0.3 * RATE_HZ)) / RATE_HZ
+    response = np.random.default_rng(1).standard_normal(len(after)) * 10 ** (-3 * after / 0.25)
+    response[0] = 3.0
+    response *= 0.5 / np.sqrt(np.sum(response**2))
+    size = 1 << (len(air) + len(response)).bit_length()
+    heard = np.fft.irfft(np.fft.rfft(air, size) * np.fft.rfft(response, size))
+    heard = np.concatenate((np.zeros(round(0.09 * RATE_HZ)), heard))[: len(air)]
+    if drift_ppm:
+        fine = 8
+        spectrum = np.concatenate((np.fft.rfft(heard), np.zeros(len(air) // 2 * (fine - 1))))
+        between = np.fft.irfft(spectrum, len(air) * fine) * fine
+        clock = np.arange(len(air)) * (1 + drift_ppm * 1e-6)
+        heard = np.interp(clock, np.arange(len(air) * fine) / fine, between)
+    return heard
 
 
-async def _through(backend: EchoBackend, far: Any, near: Any) -> tuple[Any, float]:
+def noise(seconds: float) -> Any:
+    """Return the quiet of a room."""
+    count = round(seconds * RATE_HZ)
+    return np.random.default_rng(2).standard_normal(count) * 32768 * 10 ** (-65 / 20)
+
+
+def as_int16(sound: Any) -> Any:
+    """Return what a device makes of it."""
+    return sound.round().clip(-32768, 32767).astype(np.int16)
+
+
+async def through(
+    backend: EchoBackend, far: Any, near: Any, alone: bool = False
+) -> tuple[Any, float, float]:
+    """Return what is left of ``near``, the CPU time that took, and by how much it is later."""
     async with open_echo_canceller(backend) as echo:
+        if alone:
+            echo._round = None  # type: ignore[attr-defined]
         before = time.process_time()
         out = b"".join(_blocks(echo, far, near))
-        return np.frombuffer(out, "<i2"), time.process_time() - before
+        spent = time.process_time() - before
+        return np.frombuffer(out, "<i2"), spent, echo.statistics().delay
 
 
 def _blocks(echo: EchoStage, far: Any, near: Any) -> Iterator[bytes]:
-    played, heard = round(SPEAKER_HZ * BLOCK_SECONDS), round(RATE_HZ * BLOCK_SECONDS)
-    for number in range(len(near) // heard):
+    played = round(SPEAKER_HZ * BLOCK_SECONDS)
+    for number in range(len(near) // BLOCK):
         now = number * BLOCK_SECONDS
         reference = far[number * played : (number + 1) * played]
         # It sounds 60 ms after it was handed over, and is heard 30 ms later than that.
         echo.reference(reference, rate_hz=SPEAKER_HZ, when=now + 0.06)
-        yield echo.process(near[number * heard : (number + 1) * heard], when=now)
-
-
-# --- A picture ----------------------------------------------------------------------------------
-
-COLOURS = ("#1b6ca8", "#c0392b", "#e59866", "#2e8b57", "#6c3483", "#7f8c8d")
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 380, 62, 18, 44, 52
-
-
-def draw_svg(
-    curves: Mapping[str, Series],
-    *,
-    title: str = "Echo attenuation",
-    across: str = "seconds of the speaker's voice",
-    up: str = "dB",
-) -> str:
-    """Return a picture of curves, with nothing needed to draw it.
-
-    Args:
-      curves: Each with its name; where a value is no number, its line is broken.
-      title: Stands above.
-      across: What the first number of a point is.
-      up: What the second is.
-    """
-    points = [point for series in curves.values() for point in series if math.isfinite(point[1])]
-    right = max((x for x, _ in points), default=1.0)
-    top = max((y for _, y in points), default=1.0)
-    step_x, step_y = _step(right), _step(top)
-    right, top = (
-        math.ceil(value / step) * step for value, step in ((right, step_x), (top, step_y))
-    )
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        return (
-            LEFT + (WIDTH - LEFT - RIGHT) * x / right,
-            HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * max(y, 0.0) / top,
-        )
-
-    def text(x: float, y: float, words: str, more: str = "") -> str:
-        return f'<text x="{x:.1f}" y="{y:.1f}" {more}>{html.escape(words)}</text>'
-
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'font-family="sans-serif" font-size="13" fill="#333">',
-        f"<title>{html.escape(title)}</title>",
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        text(LEFT, 24, title, 'font-size="16" font-weight="bold"'),
-        text((WIDTH + LEFT) / 2, HEIGHT - 12, across, 'text-anchor="middle"'),
-        text(16, (HEIGHT - BOTTOM + TOP) / 2, up, 'text-anchor="middle"'),
-    ]
-    for number in range(round(right / step_x) + 1):
-        x, y = place(number * step_x, 0)
-        lines.append(_line([(x, TOP), (x, y)], "#ddd"))
-        lines.append(text(x, y + 18, f"{number * step_x:g}", 'text-anchor="middle"'))
-    for number in range(round(top / step_y) + 1):
-        x, y = place(0, number * step_y)
-        lines.append(_line([(x, y), (WIDTH - RIGHT, y)], "#ddd"))
-        lines.append(text(x - 8, y + 4, f"{number * step_y:g}", 'text-anchor="end"'))
-    for number, (name, series) in enumerate(curves.items()):
-        colour = COLOURS[number % len(COLOURS)]
-        piece: list[tuple[float, float]] = []
-        for x, y in (*series, (0.0, math.nan)):
-            if math.isfinite(y):
-                piece.append(place(x, y))
-                continue
-            if piece:
-                lines.append(_line(piece, colour, width=2))
-            piece = []
-        y = HEIGHT - BOTTOM - 14 - 18 * (len(curves) - 1 - number)
-        lines.append(_line([(WIDTH - 262, y - 4), (WIDTH - 240, y - 4)], colour, width=3))
-        lines.append(text(WIDTH - 232, y, name))
-    return "\n".join([*lines, "</svg>"]) + "\n"
-
-
-def _line(points: Sequence[tuple[float, float]], colour: str, *, width: int = 1) -> str:
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
-
-
-def _step(most: float) -> float:
-    """A round number of which some five to ten fit."""
-    size: float = 10 ** math.floor(math.log10(most / 5)) if most > 0 else 1.0
-    return next(size * factor for factor in (1, 2, 5, 10) if most / (size * factor) <= 10)
+        yield echo.process(near[number * BLOCK : (number + 1) * BLOCK], when=now)
 
 
 # --- What is printed ----------------------------------------------------------------------------
 
 
 def curves() -> dict[str, Series]:
-    """Return a curve for each back-end that is installed, by name."""
+    """Return attenuation over time for each back-end that is installed, by name."""
     found: dict[str, Series] = {}
     for name, (backend, drift_ppm) in CURVES.items():
         try:
             found[name] = attenuation(backend, drift_ppm=drift_ppm)
         except MissingDependency as error:
-            print(f"{name}: {error}")
+            print(f"{name} was left out: {error}")
     return found
 
 
-def main() -> None:
-    """Print tables, and draw the picture where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--svg", type=Path, help="where to write the picture")
-    options = parser.parse_args()
-    found = curves()
-    print("echo attenuation in dB over the last second, after so many seconds of speech")
-    marks = (1, 2, 3, 5, 8, 12, 16, 20)
-    print(f"{'':32}" + "".join(f"{mark:>6}" for mark in marks))
-    for name, series in found.items():
-        values = dict(series)
-        print(f"{name:32}" + "".join(f"{values[mark]:6.0f}" for mark in marks))
-    print("\nCPU for a second of sound, in ms")
-    for backend in BACKENDS:
-        try:
-            print(f"{backend:32}{cpu_per_second(backend) * 1000:6.1f}")
-        except MissingDependency as error:
-            print(f"{backend:32}{error}")
-    if options.svg:
-        options.svg.write_text(draw_svg(found), encoding="utf-8")
+def tables(found: dict[str, Series], *, quick: bool) -> Iterator[Table]:
+    """Measure the rest.
+
+    Args:
+      found: What ``curves`` returned.
+      quick: With less patience, and so less exactly.
+    """
+    yield Table(
+        "Echo attenuation over the last second, after so many seconds of the speaker, in dB",
+        ("", *(f"{mark} s" for mark in MARKS)),
+        [
+            (name, *(f"{dict(series)[mark]:.0f}" for mark in MARKS))
+            for name, series in found.items()
+        ],
+    )
+    backends: list[EchoBackend] = [
+        name for name in BACKENDS if name == "half_duplex" or name in found
+    ]
+    rows: list[tuple[str, EchoBackend, bool, bool]] = [
+        (name, name, False, False) for name in backends if name != "half_duplex"
+    ]
+    if "webrtc" in found:
+        rows.append(("webrtc alone", "webrtc", True, False))
+        rows.append(("webrtc alone, an echo 40 dB down", "webrtc", True, True))
+    pauses = PAUSES[:1] if quick else PAUSES
+    yield Table(
+        "Heard of who cuts in where there is no echo, so long after the speaker's first word",
+        ("", *(f"{cut:g} s" for cut in CUTS)),
+        [
+            (name, *(_typical_share(backend, cut, alone, faint, pauses) for cut in CUTS))
+            for name, backend, alone, faint in rows
+        ],
+    )
+    seconds, rounds = (5.0, 1) if quick else (20.0, 3)
+    yield Table(
+        "CPU for a second of sound with its reference, in ms",
+        ("", "ms"),
+        [
+            (name, f"{min(cpu_per_second(name, seconds=seconds) for _ in range(rounds)) * 1e3:.1f}")
+            for name in backends
+        ],
+    )
 
 
-if __name__ == "__main__":
-    main()
+def _typical_share(
+    backend: EchoBackend, cut: float, alone: bool, faint: bool, pauses: Sequence[float]
+) -> str:
+    shares = (
+        heard_share(backend, after=cut, pause=pause, alone=alone, faint=faint) for pause in pauses
+    )
+    return f"{statistics.median(shares):.0%}"

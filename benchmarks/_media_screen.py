@@ -1,7 +1,6 @@
 """What pictures of the screen cost: per look, and the rest of the program.
 
-Xvfb shows coloured rectangles that another process keeps changing. Run it alone for a table;
-``measure_all`` is for a report about all media.
+Xvfb shows coloured rectangles that another process keeps changing: this file, run with ``paint``.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import math
 import os
 import random
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,10 +18,11 @@ from contextlib import asynccontextmanager, contextmanager
 
 import attrs
 import trio
+from _media_report import Table
 
 from gemini_live_trio.media import Screen, open_screen
 
-__all__ = ["Figures", "measure_all", "table"]
+__all__ = ["tables"]
 
 SIZES = ((1280, 720), (1920, 1080), (3840, 2160))
 LOOKS = 30
@@ -61,30 +60,25 @@ class Figures:
     idle_stall_ms: float
 
 
-async def measure_all() -> list[Figures]:
-    """Measure a monitor and a covered window at each size; nothing where there is no Xvfb."""
-    found = []
-    if shutil.which("Xvfb") is not None:
-        for width, height in SIZES:
-            with _x_server(width, height) as display:
-                for kind in ("monitor", "window"):
-                    found.append(await _measure(display, kind, width, height))
-    return found
-
-
-def table(found: list[Figures]) -> str:
-    """Return the figures as a Markdown table."""
+async def tables(*, quick: bool) -> list[Table]:
+    """Measure a monitor and a covered window at each size; when ``quick``, at one."""
+    rows = []
+    for width, height in SIZES[:1] if quick else SIZES:
+        with _x_server(width, height) as display:
+            for kind in ("monitor", "window"):
+                rows.append(_row(await _measure(display, kind, width, height)))
     head = "target, size, first picture, look, worst, unchanged, JPEG, stall, idle stall"
-    lines = [f"| {' | '.join(head.split(', '))} |", "|---" * 9 + "|"]
-    for each in found:
-        cells = (
-            *(each.target, f"{each.width} x {each.height}", f"{each.open_ms:.0f} ms"),
-            *(f"{each.look_ms:.1f} ms", f"{each.worst_look_ms:.1f} ms"),
-            *(f"{each.unchanged_ms:.1f} ms", f"{each.jpeg_kib:.0f} KiB"),
-            *(f"{each.stall_ms:.1f} ms", f"{each.idle_stall_ms:.1f} ms"),
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    title = "Looking at the screen; how long another task waits meanwhile, and without"
+    return [Table(title, tuple(head.split(", ")), rows)]
+
+
+def _row(found: Figures) -> tuple[str, ...]:
+    return (
+        *(found.target, f"{found.width} x {found.height}", f"{found.open_ms:.0f} ms"),
+        *(f"{found.look_ms:.1f} ms", f"{found.worst_look_ms:.1f} ms"),
+        *(f"{found.unchanged_ms:.1f} ms", f"{found.jpeg_kib:.0f} KiB"),
+        *(f"{found.stall_ms:.1f} ms", f"{found.idle_stall_ms:.1f} ms"),
+    )
 
 
 async def _measure(display: str, kind: str, width: int, height: int) -> Figures:
@@ -207,7 +201,4 @@ def paint(display: str, kind: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["paint"]:
-        paint(*sys.argv[2:])
-    else:
-        print(table(trio.run(measure_all)))
+    paint(*sys.argv[2:])

@@ -14,12 +14,13 @@ heard; and a device that is lost is waited for.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import trio
 
+from ._groups import lone
 from .errors import ConfigError, SessionBroken
 from .events import Event, Interrupted, ModelAudio
 from .media import (
@@ -80,6 +81,7 @@ async def run_voice(
       MediaError: A device can't be used.
       MissingDependency: What devices or the echo canceller need isn't installed.
       SessionBroken: The session ended by itself; what had been received was played.
+      trio.ClosedResourceError: The block of a part that was given has been left.
 
     Cancellation: at any time. What it opened is closed; what was given to it stays open.
     """
@@ -101,6 +103,10 @@ async def run_voice(
             )
         tap = stack.enter_context(speaker.tap())
         await _Voice(session, told, microphone, speaker, canceller, tap, on_device).run()
+
+
+class _SessionOver(Exception):
+    """Nothing can be sent any more; apart from what a closed microphone or canceller raises."""
 
 
 class _Voice:
@@ -127,6 +133,12 @@ class _Voice:
         """What the session knows to be heard, of the newest generations."""
 
     async def run(self) -> None:
+        try:
+            await self._run_parts()
+        except BaseExceptionGroup as group:  # of Ctrl-C, say
+            raise lone(group) from None
+
+    async def _run_parts(self) -> None:
         failures: list[Exception] = []
 
         async def part(work: Callable[[], Awaitable[None]]) -> None:
@@ -154,18 +166,27 @@ class _Voice:
                         pcm = self._echo.process(pcm, when=when, frame=frame)
                         # It waits only while the session's buffers are full; then the microphone
                         # drops its oldest blocks, and counts them.
-                        await self._session.send_audio(pcm, rate_hz=ECHO_RATE_HZ)
+                        with self._while_it_lives():
+                            await self._session.send_audio(pcm, rate_hz=ECHO_RATE_HZ)
                         paused = by_hand
                     case MicrophonePaused():
                         if not paused:
-                            await self._session.send_audio_stream_end()
+                            with self._while_it_lives():
+                                await self._session.send_audio_stream_end()
                         paused = True
                     case DeviceLost() | DeviceRestored():
                         _log.warning("%s", event)
                         if self._on_device is not None:
                             self._on_device(event)
-        except (trio.ClosedResourceError, SessionBroken):
+        except _SessionOver:
             await trio.sleep_forever()  # the other side tells how the session ended
+
+    @contextmanager
+    def _while_it_lives(self) -> Iterator[None]:
+        try:
+            yield
+        except (trio.ClosedResourceError, SessionBroken) as error:
+            raise _SessionOver from error
 
     def _tell_reference(self) -> None:
         for played in self._tap.take():

@@ -6,10 +6,10 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+import trio
 from numpy.typing import NDArray
 
-from ..errors import ConfigError
-from ._limits import check_channels, check_rate
+from ._limits import check_channels, check_number, check_pcm, check_rate
 from ._resampling import Backend, Resampler
 from ._samples import check_samples, round_to_int16, within_scale
 
@@ -32,8 +32,7 @@ class Chunker:
     """
 
     def __init__(self, block_bytes: int) -> None:
-        if block_bytes < 1:
-            raise ConfigError(f"block_bytes must be 1 or more, not {block_bytes}.")
+        check_number("block_bytes", block_bytes, 1)
         self.block_bytes = block_bytes
         self._held = bytearray()
 
@@ -122,18 +121,18 @@ class AudioEncoder:
     ) -> None:
         check_rate("rate_hz", rate_hz)
         check_channels(channels)
-        if not 1 <= block_ms <= MOST_BLOCK_MS:
-            raise ConfigError(f"block_ms must be 1 to {MOST_BLOCK_MS:,}, not {block_ms!r}.")
+        check_number("block_ms", block_ms, 1, MOST_BLOCK_MS, "milliseconds")
         self.rate_hz = rate_hz
         self.from_hz: int = rate_hz if from_hz is None else from_hz
         self.channels = channels
-        self.block_samples: int = int(rate_hz * block_ms // 1_000)
+        self.block_samples: int = rate_hz * block_ms // 1_000
         self.nan_samples: int = 0
         self.clipped_samples: int = 0
         self.odd_bytes: int = 0
         self._resampler = Resampler(self.from_hz, rate_hz, channels=channels, backend=backend)
         self._chunker = Chunker(self.block_samples * 2)
         self._half = b""
+        self._closed = False
         self._scratch = np.empty(0, np.float32)
         self._rounded = np.empty(0, "<i2")
 
@@ -184,6 +183,7 @@ class AudioEncoder:
 
     def close(self) -> None:
         """Give the memory back; garbage collection does it as well."""
+        self._closed = True
         self._resampler.close()
 
     def __enter__(self) -> AudioEncoder:
@@ -197,14 +197,15 @@ class AudioEncoder:
     ) -> None:
         self.close()
 
-    def _whole_samples(self, data: bytes | bytearray | memoryview) -> NDArray[np.int16]:
-        if self._half:
-            data = self._half + bytes(data)
+    def _whole_samples(self, piece: bytes | bytearray | memoryview) -> NDArray[np.int16]:
+        data = self._half + check_pcm(piece)
         whole = len(data) - len(data) % (2 * self.channels)
-        self._half = bytes(data[whole:])
+        self._half = data[whole:]
         return np.frombuffer(data[:whole], "<i2").astype(np.int16, copy=False)
 
     def _encode(self, samples: NDArray[Any], *, last: bool) -> list[bytes]:
+        if self._closed:
+            raise trio.ClosedResourceError("this encoder was closed")
         check_samples(samples, channels=self.channels)
         if samples.dtype == np.float32:
             samples, nan, beyond = within_scale(samples)

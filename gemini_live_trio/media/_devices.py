@@ -25,6 +25,7 @@ import attrs
 import trio
 
 from ..errors import ConfigError, MediaError, MissingDependency
+from ._limits import check_number
 
 __all__ = ["Device", "Link", "close_link", "list_devices", "open_link"]
 
@@ -35,6 +36,7 @@ OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 RATES_HZ = range(8_000, 192_001)
 BLOCKS_MS = range(5, 201)
+MOST_LATENCY = 10.0
 MOST_CHANNELS = 32
 """More than that is a sound server's way of saying "as many as you like"."""
 
@@ -84,12 +86,21 @@ class Device:
         return self.default_input if direction == "input" else self.default_output
 
 
-def check_numbers(rate_hz: int, block_ms: int) -> None:
+def check_device_rate(rate_hz: int) -> None:
+    """Refuse a sample rate that no device has."""
+    check_number("rate_hz", rate_hz, RATES_HZ[0], RATES_HZ[-1], "samples a second")
+
+
+def check_stream(device: str | int | None, rate_hz: int, block_ms: int, latency: Latency) -> None:
     """Refuse what no device could do."""
-    if rate_hz not in RATES_HZ:
-        raise ConfigError(f"rate_hz must be 8,000 to 192,000 samples a second, not {rate_hz}.")
-    if block_ms not in BLOCKS_MS:
-        raise ConfigError(f"block_ms must be 5 to 200 milliseconds, not {block_ms}.")
+    if device is not None and type(device) not in (str, int):
+        raise ConfigError(f"A device is named by a str, an int or None, not by {device!r}.")
+    check_device_rate(rate_hz)
+    check_number("block_ms", block_ms, BLOCKS_MS[0], BLOCKS_MS[-1], "milliseconds")
+    if isinstance(latency, str) and latency not in ("low", "high"):
+        raise ConfigError(f"latency must be 'low', 'high' or seconds, not {latency!r}.")
+    if not isinstance(latency, str):
+        check_number("latency", latency, 0.0, MOST_LATENCY, "seconds", whole=False)
 
 
 async def list_devices(*, refresh: bool = False) -> list[Device]:
@@ -328,7 +339,12 @@ def choose(devices: Sequence[Device], direction: Direction, wanted: str | int | 
         names = list(dict.fromkeys(device.name for device in able))
         folded = {name.casefold(): name for name in names}
         near = difflib.get_close_matches(str(wanted).casefold(), folded, n=1, cutoff=0.5)
-        advice = f"did you mean {folded[near[0]]!r}?" if near else f"there is {_listed(names)}."
+        if str(wanted) in {str(device.index) for device in able}:
+            advice = f"for the device with that number, give the int {wanted}."
+        elif near:
+            advice = f"did you mean {folded[near[0]]!r}?"
+        else:
+            advice = f"there is {_listed(names)}."
         raise MediaError(f"There is no {kind} {wanted!r}; {advice}")
     usable = [device for device in found if device._channels(direction)]
     if not usable:

@@ -180,6 +180,8 @@ class EchoStatistics:
         as that was heard; it is corrected. 0 where nothing is cancelled.
       echo_delay: By how many seconds the echo comes after its reference; ``None`` while that isn't
         clear, and where nothing is cancelled.
+      bypassed: Whether sound goes round the canceller, since nothing of the speaker is heard at the
+        microphone, and ``"webrtc"`` takes the user for echo then.
       alignment: How speaker and microphone lie beside each other.
     """
 
@@ -189,14 +191,15 @@ class EchoStatistics:
     not_numbers: int
     drift_ppm: float
     echo_delay: float | None
+    bypassed: bool
     alignment: EchoAlignment
 
 
 class EchoStage(EchoCanceller, Protocol):
     """An ``EchoCanceller`` that tells about itself: what ``open_echo_canceller`` gives.
 
-    A second of sound takes some 7 ms of a core with ``"speexdsp"`` and 11 ms with ``"webrtc"``, and
-    2 ms more where the speaker has another rate. Once a second there is a step of 4 ms.
+    What a second of sound costs stands in ``docs/performance.md``; once a second there is a step of
+    some 5 ms.
 
     Attributes:
       choice: What it is, and why.

@@ -18,6 +18,7 @@ after it; so more estimates than it can touch have to agree.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import deque
 
@@ -46,6 +47,7 @@ STEADY = 3
 TOLERANCE_PPM, TOLERANCE = 8.0, 0.6
 
 WINDOW = WINDOW_SECONDS * RATE_HZ
+BLOCK = 160
 EARLIEST, LATEST = -1_600, 6_400
 """Echoes from 0.1 s before their reference to 0.4 s after it are looked for, in samples."""
 STEADY_SECONDS = 0.005
@@ -56,20 +58,45 @@ NOISY, DIRECT = 4.5, 0.6
 AUDIBLE = 100.0
 """-50 dBFS: below that mean level the speaker says too little."""
 
+INAUDIBLE = 16.0
+"""-66 dBFS: a microphone that gives less while the speaker is heard hears nothing of it."""
+BROAD = 40.0
+"""By how much an echo would stand out if there was one. Voices have 60 to 100, tones 20."""
+SAID_SECONDS = 0.5
+"""So much of the speaker must be in a window before its echo can be missed in it."""
+MISSED = 4
+"""An echo that was there is gone when so many windows are without it: a voice may hide it."""
+
+
 Floats = npt.NDArray[np.float64]
 Spectrum = npt.NDArray[np.complex128]
 
 
-def _response(near: Floats, far: Floats) -> tuple[Spectrum, Floats]:
-    """Return the loop's response as a spectrum, and over time from the earliest echo on."""
+def _response(near: Floats, far: Floats) -> tuple[Spectrum, Floats, tuple[float, float]]:
+    """Return the loop's response as a spectrum, over time from the earliest echo on, and its peak.
+
+    The peak is where it is highest, of all delays that there are, in samples, and how much it
+    stands out there.
+    """
     size = 1 << (2 * len(near) - 1).bit_length()
     cross = np.fft.rfft(near, size) * np.conj(np.fft.rfft(far, size))
     magnitude = np.abs(cross)
     # Every frequency counts the same, or the vowels would blur it; where there's nothing, nothing.
     cross /= np.maximum(magnitude, magnitude.mean() * 0.1 + 1e-9)
     response = np.fft.irfft(cross)
+    peak = _peak(np.abs(response))
     response[LATEST:EARLIEST] = 0.0
-    return np.fft.rfft(response), np.concatenate((response[EARLIEST:], response[:LATEST]))
+    return np.fft.rfft(response), np.concatenate((response[EARLIEST:], response[:LATEST])), peak
+
+
+def _breadth(far: Floats) -> float:
+    """Return by how much an echo of this would stand out: the root of how many frequencies it has.
+
+    A tone that is heard and one that isn't give responses of the same form.
+    """
+    power = np.abs(np.fft.rfft(far)) ** 2
+    weights = power / np.maximum(power, power.mean() * 0.1 + 1e-9)
+    return float(weights.sum() / np.sqrt((weights**2).sum() + 1e-9))
 
 
 def _peak(values: Floats) -> tuple[float, float]:
@@ -103,7 +130,7 @@ def echo_delay(near: Int16, far: Int16) -> float | None:
       near: What the microphone heard, 16,000 samples a second; some seconds.
       far: What was played, as many samples.
     """
-    _, response = _response(near.astype(np.float64), far.astype(np.float64))
+    _, response, _ = _response(near.astype(np.float64), far.astype(np.float64))
     return _onset(response)
 
 
@@ -120,11 +147,17 @@ class EchoWatch:
     Attributes:
       pace_ppm: By how many millionths faster the reference has to be read than the microphone.
       delay: By how many seconds the echo comes after its reference; ``None`` while it isn't clear.
+      absent: Whether the speaker was heard, but no echo of it, when that was last clear.
     """
 
     def __init__(self) -> None:
         self.pace_ppm: float = 0.0
         self.delay: float | None = None
+        self.absent: bool = False
+        self._place = math.inf
+        """Where the highest peak was that was clear."""
+        self._missed = MISSED - 1
+        """How many windows were without echo, one after the other; the first one is enough."""
         self._near: Int16 = np.zeros(WINDOW, np.int16)
         self._far: Int16 = np.zeros(WINDOW, np.int16)
         self._filled = -RATE_HZ
@@ -170,8 +203,10 @@ class EchoWatch:
         if float(np.sqrt(np.mean(far**2))) < AUDIBLE:
             self._looks.append(None)
             return
-        spectrum, response = _response(self._near.astype(np.float64), far)
+        near = self._near.astype(np.float64)
+        spectrum, response, peak = _response(near, far)
         self._find_delay(response)
+        self._find_absence(near, far, peak)
         if len(self._looks) == APART and (before := self._looks[0]) is not None:
             self._find_pace(spectrum, before)
         self._looks.append(_Look(spectrum, self._skew))
@@ -183,6 +218,21 @@ class EchoWatch:
         self._delays.append(onset)
         steady = max(self._delays) - min(self._delays) < STEADY_SECONDS
         self.delay = self._delays[-1] if len(self._delays) == STEADY and steady else None
+
+    def _find_absence(self, near: Floats, far: Floats, peak: tuple[float, float]) -> None:
+        place, prominence = peak
+        if prominence > CLEAR:
+            # A voice in the room has such peaks too, but each time elsewhere.
+            if abs(place - self._place) < STEADY_SECONDS * RATE_HZ:
+                self.absent = False
+                self._missed = 0
+            self._place = place
+            return
+        said = np.count_nonzero(far.reshape(-1, BLOCK).std(axis=1) > AUDIBLE) * BLOCK
+        silent = float(np.sqrt(np.mean(near**2))) < INAUDIBLE
+        if said >= SAID_SECONDS * RATE_HZ and (silent or _breadth(far) > BROAD):
+            self._missed += 1
+            self.absent = self.absent or self._missed >= MISSED
 
     def _find_pace(self, spectrum: Spectrum, before: _Look) -> None:
         shifts = np.fft.irfft(spectrum * np.conj(before.spectrum))

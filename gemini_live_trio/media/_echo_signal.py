@@ -62,6 +62,7 @@ class Probe:
     frame_samples = FRAME
     delay_samples = 0
     covers = None
+    wants_echo = False
 
     def __init__(self) -> None:
         self.near: list[Int16] = []

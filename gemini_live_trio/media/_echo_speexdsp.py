@@ -55,6 +55,7 @@ class SpeexLibrary:
 
     frame_samples = FRAME_SAMPLES
     delay_samples = FRAME_SAMPLES
+    wants_echo = False
 
     def __init__(self, tail: int) -> None:
         self.covers: float | None = tail / RATE_HZ - REVERB_SECONDS
@@ -99,6 +100,7 @@ class SpeexBinding:
 
     frame_samples = FRAME_SAMPLES
     delay_samples = 0
+    wants_echo = False
 
     def __init__(self, module: Any, tail: int) -> None:
         self.covers: float | None = tail / RATE_HZ - REVERB_SECONDS

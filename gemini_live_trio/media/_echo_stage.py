@@ -51,6 +51,11 @@ class Engine(Protocol):
         """By how many seconds an echo may follow its reference; ``None`` if that doesn't matter."""
         ...
 
+    @property
+    def wants_echo(self) -> bool:
+        """Whether it takes voices for echo while there is none, so that they must go round it."""
+        ...
+
     def cancel(self, near: Int16, far: Int16) -> Int16:
         """Return a frame without its echo."""
         ...
@@ -66,6 +71,7 @@ class HalfDuplex:
     frame_samples = HALF_DUPLEX_FRAME
     delay_samples = 0
     covers = None
+    wants_echo = False
 
     def __init__(self) -> None:
         self._left = 0
@@ -103,6 +109,7 @@ class Stage:
         self._covers = covers or 0.0
         self._watch = EchoWatch() if covers is not None else None
         self._slips = 0
+        self._round = _Round(engine.delay_samples) if engine and engine.wants_echo else None
         self._resampler: Resampler | None = None
         self._far_rate_hz = RATE_HZ
         self._far_frames = _Frames()
@@ -168,7 +175,7 @@ class Stage:
         size = self._engine.frame_samples
         whole = len(self._near) // size * size
         done = [
-            self._engine.cancel(self._near[start : start + size], self._far[start : start + size])
+            self._cancelled(self._near[start : start + size], self._far[start : start + size])
             for start in range(0, whole, size)
         ]
         self._near, self._far = self._near[whole:], self._far[whole:]
@@ -180,6 +187,14 @@ class Stage:
             ready = np.concatenate((np.zeros(lacking, np.int16), ready))
         self._ready = ready[count:]
         return as_bytes(ready[:count])
+
+    def _cancelled(self, near: Int16, far: Int16) -> Int16:
+        assert self._engine is not None
+        # It is told of everything, so that it knows an echo as soon as there is one.
+        left = self._engine.cancel(near, far)
+        if self._round is None or self._watch is None:
+            return left
+        return self._round.choose(near, left, untouched=self._watch.absent)
 
     def _watch_over(self, watch: EchoWatch, near: Int16, far: Int16) -> None:
         """See to it that the echo stays where the engine can cancel it."""
@@ -210,6 +225,7 @@ class Stage:
             not_numbers=self._not_numbers,
             drift_ppm=self._aligner.pace_ppm,
             echo_delay=None if self._watch is None else self._watch.delay,
+            bypassed=self._round is not None and self._watch is not None and self._watch.absent,
             alignment=self._aligner.alignment(),
         )
 
@@ -229,6 +245,34 @@ class Stage:
         samples, not_numbers = as_int16(block)
         self._not_numbers += not_numbers
         return samples
+
+
+class _Round:
+    """The way round an engine, as long as the way through it.
+
+    Args:
+      delay: By how many samples an engine gives back later what it is given.
+    """
+
+    def __init__(self, delay: int) -> None:
+        self._past: Int16 = np.zeros(delay, np.int16)
+        self._share = 0.0
+
+    def choose(self, near: Int16, left: Int16, *, untouched: bool) -> Int16:
+        """Return what went round or what went through; where that changes, one fades to the other.
+
+        Args:
+          near: What the engine was given.
+          left: What it made of it.
+          untouched: Whether the former is wanted.
+        """
+        line = np.concatenate((self._past, near))
+        near, self._past = line[: len(near)], line[len(near) :]
+        before, self._share = self._share, float(untouched)
+        if before == self._share:
+            return near if untouched else left
+        share = np.linspace(before, self._share, len(near))
+        return (near * share + left * (1 - share)).astype(np.int16)
 
 
 class _Frames:

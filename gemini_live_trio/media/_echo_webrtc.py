@@ -7,6 +7,9 @@ half a second.
 Noise suppression and the high-pass filter are on: together they take away 12 dB more of the echo
 and leave the user's voice as it is with the canceller alone. Automatic gain is off, since the
 service has its own and level is what tells near from far.
+
+Where there is no echo at all, it takes the user for one until it has heard some eight seconds of
+the speaker, whatever it is told: so ``wants_echo``, and a way round it.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ class Webrtc:
     frame_samples = FRAME_SAMPLES
     delay_samples = 223
     covers = 0.3
+    wants_echo = True
 
     def __init__(self, rtc: Any) -> None:
         self._frame: Any = rtc.AudioFrame

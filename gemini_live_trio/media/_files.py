@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import MediaError
+from ..errors import ConfigError, MediaError
 
-__all__ = ["open_file"]
+__all__ = ["open_file", "path_of"]
+
+
+def path_of(name: str | os.PathLike[str]) -> Path:
+    """Return the path that a user gave.
+
+    Raises:
+      ConfigError: It isn't one.
+    """
+    try:
+        if name:  # Path("") would be the folder where the program runs
+            return Path(name)
+    except TypeError:
+        pass
+    raise ConfigError(f"A file is named by a str or a Path, not by {name!r}.")
 
 
 def open_file(path: Path) -> BinaryIO:

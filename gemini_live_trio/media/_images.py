@@ -12,14 +12,14 @@ from __future__ import annotations
 import io
 import os
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import attrs
 import trio
 
 from ..errors import ConfigError, MediaError, MissingDependency
-from ._files import open_file
+from ._files import open_file, path_of
+from ._limits import check_number
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -74,18 +74,19 @@ async def load_image(
         lowered, then the size.
 
     Raises:
-      ConfigError: A limit makes no sense.
+      ConfigError: A limit makes no sense, or the source is neither.
       MediaError: It can't be read, is no such picture, is damaged, or has over 80 million pixels.
       MissingDependency: The extra ``screen``, which brings Pillow, isn't installed.
 
     Cancellation: at any time; a picture that is being decoded is waited for.
     """
-    if max_side not in SIDES:
-        raise ConfigError(f"max_side must be 16 to 16,384 pixels, not {max_side!r}.")
-    if not 1 <= quality <= 95:
-        raise ConfigError(f"quality must be 1 to 95, not {quality!r}.")
-    if max_bytes < LEAST_BYTES:
-        raise ConfigError(f"max_bytes must be {LEAST_BYTES:,} or more, not {max_bytes!r}.")
+    check_number("max_side", max_side, SIDES[0], SIDES[-1], "pixels")
+    check_number("quality", quality, 1, 95)
+    check_number("max_bytes", max_bytes, LEAST_BYTES)
+    if not isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)):
+        raise ConfigError(
+            f"A picture is the path of a file or its bytes, not {type(source).__name__}."
+        )
     return await trio.to_thread.run_sync(_load, source, max_side, quality, max_bytes)
 
 
@@ -117,8 +118,8 @@ def _load(
             image: Image.Image = stack.enter_context(Image.open(file, formats=known))
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise MediaError(
-                f"{name} has too many pixels, more than {MOST_PIXELS:,}: {_reason(error)}."
-            ) from None
+                f"{name} has too many pixels; {MOST_PIXELS:,} in all can be read."
+            ) from error
         except Exception as error:  # damaged headers raise all there is
             raise MediaError(
                 f"{name} is no picture that can be read; JPEG, PNG, GIF, WebP, AVIF, BMP and "
@@ -139,13 +140,18 @@ def _load(
         except Exception as error:  # and so do damaged pixels
             raise MediaError(f"{name} is damaged or cut off ({_reason(error)}).") from error
         picture.info.clear()  # Pillow would hand a comment on
-        jpeg, width, height, _ = fitted_jpeg(
-            picture,
-            max_side=max_side,
-            quality=quality,
-            max_bytes=max_bytes,
-            resampling=Image.Resampling.LANCZOS,
-        )
+        try:
+            jpeg, width, height, _ = fitted_jpeg(
+                picture,
+                max_side=max_side,
+                quality=quality,
+                max_bytes=max_bytes,
+                resampling=Image.Resampling.LANCZOS,
+            )
+        except MemoryError:  # as for a strip of 1 x 60,000,000 pixels
+            raise MediaError(
+                f"{name} can't be made smaller, {width:,} x {height:,}: it takes too much memory."
+            ) from None
         return LoadedImage(jpeg, "image/jpeg", width, height)
 
 
@@ -154,8 +160,9 @@ def _named(
 ) -> tuple[str, BinaryIO, int]:
     """Return what errors call it, its content, and how many bytes that has."""
     if not isinstance(source, (str, os.PathLike)):
-        return "The data", io.BytesIO(source), len(source)
-    path = Path(source)
+        content = bytes(source)
+        return "The data", io.BytesIO(content), len(content)
+    path = path_of(source)
     file = stack.enter_context(open_file(path))
     return str(path), file, os.fstat(file.fileno()).st_size
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import attrs
 import trio
 
-from ..errors import ConfigError
-from ._devices import Latency, Link, check_numbers
+from ._devices import Latency, Link, check_stream
+from ._limits import check_number
 from ._lines import DeviceLost, DeviceRestored, Line, Work
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 INPUT_RATE_HZ = 16_000
+MOST_BUFFER_MS = 60_000
 TAIL_SECONDS = 0.5
 """Silence that is sent when the sound pauses: it ends what the service hears, absence doesn't."""
 LOOK_SECONDS = 0.5
@@ -403,9 +404,10 @@ async def open_microphone(
       device: A name, part of one, or an index, of ``list_devices``; ``None`` for the default.
       rate_hz: Sample rate of the blocks, 8,000 to 192,000; the service wants 16,000.
       block_ms: Milliseconds in a block, 5 to 200.
-      buffer_ms: How much sound may wait for who iterates; the oldest makes room, and is counted.
-      latency: What PortAudio is asked for: ``"low"``, ``"high"`` or seconds. A block always is a
-        part of it.
+      buffer_ms: How much sound may wait for who iterates, from a block to 60,000; the oldest makes
+        room, and is counted.
+      latency: What PortAudio is asked for: ``"low"``, ``"high"`` or seconds, 10 at most. A block
+        always is a part of it.
 
     Raises:
       ConfigError: A number makes no sense.
@@ -415,9 +417,8 @@ async def open_microphone(
 
     Cancellation: at any time. Closing takes two seconds at most, where a driver hangs.
     """
-    check_numbers(rate_hz, block_ms)
-    if buffer_ms < block_ms:
-        raise ConfigError(f"buffer_ms must be at least a block, {block_ms}, not {buffer_ms}.")
+    check_stream(device, rate_hz, block_ms, latency)
+    check_number("buffer_ms", buffer_ms, block_ms, MOST_BUFFER_MS, "milliseconds")
     microphone = Microphone(
         device, rate_hz=rate_hz, block_ms=block_ms, buffer_ms=buffer_ms, latency=latency
     )

@@ -7,6 +7,7 @@ piece of FLAC takes its time too.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import AsyncIterator
@@ -18,8 +19,8 @@ import attrs
 import trio
 
 from ..errors import ConfigError, MediaError, MissingDependency
-from ._files import open_file
-from ._limits import RATES_HZ, check_channels, check_rate
+from ._files import open_file, path_of
+from ._limits import RATES_HZ, check_channels, check_number, check_rate
 
 __all__ = ["RawEncoding", "RawPcm", "SoundReader", "open_sound"]
 
@@ -28,6 +29,10 @@ MOST_SAMPLES: Final = 1 << 19
 """In a piece, all channels counted: a header may claim a thousand of them."""
 UNKNOWN_LENGTH: Final = 0x7FFF_0000
 """From here on, a WAV's length stands for "I was a stream and couldn't know"."""
+UNKNOWN_FRAMES: Final = (1 << 63) - 1
+"""What libsndfile has for the length of a stream."""
+TOLERATED_SECONDS: Final = 0.1
+"""By so much the declared length of an MP3 may be wrong."""
 
 # fmt: off
 RawEncoding: TypeAlias = Literal[
@@ -94,7 +99,8 @@ class SoundReader:
 
     Attributes:
       rate_hz: Sample rate of the blocks.
-      seconds: How long the recording is, by its header.
+      seconds: How long the recording is, by its header; infinity where that doesn't say, as in a
+        FLAC that was written into a pipe.
       warnings: One sentence for each thing that is wrong with the file although it can be used.
         Damage in the middle is known only once the iteration got there.
     """
@@ -103,7 +109,8 @@ class SoundReader:
         from .pcm import Resampler
 
         self.rate_hz = rate_hz
-        self.seconds: float = file.frames / file.samplerate
+        known = file.frames < UNKNOWN_FRAMES
+        self.seconds: float = file.frames / file.samplerate if known else math.inf
         self.warnings: list[str] = []
         self._path = path
         self._file = file
@@ -120,6 +127,8 @@ class SoundReader:
         self._held = bytearray()
         self._given_bytes = 0
         self._at_end = False
+        self._reading = False
+        self._closed = False
 
     @property
     def position_seconds(self) -> float:
@@ -128,7 +137,7 @@ class SoundReader:
 
     @property
     def fraction(self) -> float:
-        """The position as a part of the whole, 0.0 to 1.0."""
+        """The position as a part of the whole, 0.0 to 1.0; 0.0 where that isn't known."""
         return min(1.0, self.position_seconds / self.seconds)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -137,11 +146,23 @@ class SoundReader:
     async def __anext__(self) -> bytes:
         """Return the next block: signed 16-bit little-endian mono.
 
+        Raises:
+          trio.BusyResourceError: Another task is reading.
+          trio.ClosedResourceError: The block was left.
+
         Cancellation: no sound is lost.
         """
-        await trio.lowlevel.checkpoint()
-        while len(self._held) < self._block_bytes and not self._at_end:
-            self._held += await trio.to_thread.run_sync(self._read_piece)
+        if self._reading:
+            raise trio.BusyResourceError("another task is reading this recording")
+        self._reading = True
+        try:
+            await trio.lowlevel.checkpoint()
+            if self._closed:
+                raise trio.ClosedResourceError("this recording was closed")
+            while len(self._held) < self._block_bytes and not self._at_end:
+                self._held += await trio.to_thread.run_sync(self._read_piece)
+        finally:
+            self._reading = False
         block = bytes(self._held[: self._block_bytes])
         del self._held[: self._block_bytes]
         self._given_bytes += len(block)
@@ -166,6 +187,8 @@ class SoundReader:
             samples = np.zeros((0, self._file.channels), dtype=np.float32)
         self._frames_read += len(samples)
         self._at_end = len(samples) < self._piece_frames
+        if self._at_end:
+            self._check_end()
         # Float recordings may hold anything; full scale is the end of the road.
         samples, nan, _ = within_scale(samples)
         self._nan_samples += nan
@@ -176,6 +199,17 @@ class SoundReader:
             )
         mono = self._resampler.process(samples, last=self._at_end)
         return float_to_int16(mono).astype("<i2", copy=False).tobytes()
+
+    def _check_end(self) -> None:
+        """Say so where less came than was declared; of a few formats only the end can tell."""
+        read = self._frames_read / self._file.samplerate
+        known = math.isfinite(self.seconds)
+        if known and self.seconds - read > TOLERATED_SECONDS and not self.warnings:
+            self.warnings.append(_cut_off(self._path.name, self.seconds, read))
+
+    def _close(self) -> None:
+        self._closed = True
+        self._resampler.close()
 
     def _check_length(self, raw: RawPcm | None, size: int) -> None:
         """Find out whether it was cut; libsndfile notices of a WAV, but only says so in its log."""
@@ -190,10 +224,14 @@ class SoundReader:
         declared = re.search(r"^data : (\d+) \(should be (\d+)\)", self._file.extra_info, re.M)
         if declared and int(declared[2]) < int(declared[1]) < UNKNOWN_LENGTH:
             whole = self.seconds * int(declared[1]) / int(declared[2])
-            self.warnings.append(
-                f"{name} is cut off: it should last {whole:.1f} s, "
-                f"and the {self.seconds:.1f} s that are there are used."
-            )
+            self.warnings.append(_cut_off(name, whole, self.seconds))
+
+
+def _cut_off(name: str, whole: float, there: float) -> str:
+    return (
+        f"{name} is cut off: it should last {whole:.1f} s, "
+        f"and the {there:.1f} s that are there are used."
+    )
 
 
 def _open(
@@ -224,7 +262,7 @@ def _open(
         if file.samplerate not in RATES_HZ:
             raise MediaError(f"{path} says that it has {file.samplerate} samples a second.")
         reader = SoundReader(path, file, rate_hz=rate_hz, block_ms=block_ms)
-        stack.callback(reader._resampler.close)
+        stack.callback(reader._close)
         reader._check_length(raw, os.fstat(content.fileno()).st_size)
         return reader, stack.pop_all()
 
@@ -250,15 +288,17 @@ async def open_sound(
       raw: That the file has no header, and what it would say.
 
     Raises:
-      ConfigError: The rate or the length of a block makes no sense.
+      ConfigError: The rate or the length of a block makes no sense, or something has a wrong type.
       MediaError: The file can't be read, isn't sound, or holds none.
       MissingDependency: The extra ``audio`` isn't installed.
 
     Cancellation: at any time; a visit to the disk is waited for.
     """
     check_rate("rate_hz", rate_hz)
-    if block_ms < 1:
-        raise ConfigError(f"block_ms must be 1 or more, not {block_ms}.")
-    reader, opened = await trio.to_thread.run_sync(_open, Path(path), raw, rate_hz, block_ms)
+    check_number("block_ms", block_ms, 1, unit="milliseconds")
+    if raw is not None and not isinstance(raw, RawPcm):
+        raise ConfigError(f"raw must be a RawPcm, such as RawPcm(rate_hz=16_000), not {raw!r}.")
+    path = path_of(path)
+    reader, opened = await trio.to_thread.run_sync(_open, path, raw, rate_hz, block_ms)
     with opened:
         yield reader

@@ -18,7 +18,7 @@ import functools
 import importlib
 import weakref
 from types import TracebackType
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 import trio
@@ -32,6 +32,7 @@ from ._speexdsp import load_speexdsp
 __all__ = ["Backend", "Resampler"]
 
 Backend: TypeAlias = Literal["libspeexdsp", "samplerate", "soxr"]
+Purpose: TypeAlias = Literal["live", "file"]
 
 SPEEX_QUALITY = 5
 SAMPLERATE_CONVERTER = "sinc_medium"
@@ -65,7 +66,7 @@ class Resampler:
       backend: Which library to use, whatever the purpose.
 
     Raises:
-      ConfigError: A rate or the number of channels makes no sense.
+      ConfigError: A rate, the number of channels, the purpose or the back-end makes no sense.
       MissingDependency: No library is there for this.
 
     Attributes:
@@ -81,13 +82,19 @@ class Resampler:
         from_hz: int,
         to_hz: int,
         *,
-        purpose: Literal["live", "file"] = "live",
+        purpose: Purpose = "live",
         channels: int = 1,
         backend: Backend | None = None,
     ) -> None:
         check_rate("from_hz", from_hz)
         check_rate("to_hz", to_hz)
         check_channels(channels)
+        if purpose not in get_args(Purpose):
+            raise ConfigError(f"purpose must be 'live' or 'file', not {purpose!r}.")
+        if backend is not None and backend not in get_args(Backend):
+            raise ConfigError(
+                f"backend must be 'libspeexdsp', 'samplerate' or 'soxr', not {backend!r}."
+            )
         self.from_hz = from_hz
         self.to_hz = to_hz
         self.channels = channels
@@ -159,7 +166,7 @@ class _Engine(Protocol):
 
 
 def _start(
-    from_hz: int, to_hz: int, purpose: Literal["live", "file"], wanted: Backend | None
+    from_hz: int, to_hz: int, purpose: Purpose, wanted: Backend | None
 ) -> tuple[Backend, _Engine]:
     if wanted == "soxr" or (wanted is None and purpose == "file"):
         return "soxr", _Soxr(from_hz, to_hz)

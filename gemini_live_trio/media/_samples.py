@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from ._limits import check_channels
+from ._limits import check_channels, check_pcm
 
 __all__ = [
     "FULL_SCALE",
@@ -35,14 +35,25 @@ HIGHEST = np.float32(32_767 / FULL_SCALE)
 Sample = TypeVar("Sample", np.int16, np.float32)
 
 
+def check_type(samples: NDArray[Any]) -> None:
+    """Refuse what is no array of int16 or float32.
+
+    Raises:
+      ConfigError: It is something else.
+    """
+    if not isinstance(samples, np.ndarray):
+        raise ConfigError(f"Samples must be an array of numpy, not {type(samples).__name__}.")
+    if samples.dtype != np.int16 and samples.dtype != np.float32:
+        raise ConfigError(f"Samples must be int16 or float32, not {samples.dtype}.")
+
+
 def check_samples(samples: NDArray[Any], *, channels: int) -> None:
     """Refuse an array that can't be sound with that many channels.
 
     Raises:
       ConfigError: Its type or its shape is wrong.
     """
-    if samples.dtype != np.int16 and samples.dtype != np.float32:
-        raise ConfigError(f"Samples must be int16 or float32, not {samples.dtype}.")
+    check_type(samples)
     fits = (
         samples.size % channels == 0
         if samples.ndim == 1
@@ -145,12 +156,14 @@ def level(
         samples.
 
     Raises:
-      ConfigError: An odd number of bytes.
+      ConfigError: An odd number of bytes, or samples of another type.
     """
     if not isinstance(samples, np.ndarray):
-        if len(samples) % 2:
-            raise ConfigError(f"16-bit samples have an even number of bytes, not {len(samples)}.")
-        samples = np.frombuffer(samples, "<i2").astype(np.int16, copy=False)
+        data = check_pcm(samples)
+        if len(data) % 2:
+            raise ConfigError(f"16-bit samples have an even number of bytes, not {len(data)}.")
+        samples = np.frombuffer(data, "<i2").astype(np.int16, copy=False)
+    check_type(samples)
     if not samples.size:
         return Level(-math.inf, -math.inf)
     flat: NDArray[Any] = samples.reshape(-1)

@@ -6,7 +6,6 @@ slow reader costs nothing and still sees what is there now; a queue could only g
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
@@ -20,6 +19,7 @@ import attrs
 import trio
 
 from ..errors import ConfigError, MediaError, MissingDependency
+from ._limits import check_number
 from ._pinned import Job, PinnedThread, open_pinned_thread
 from ._screen_targets import (
     Display,
@@ -35,7 +35,7 @@ __all__ = ["Picture", "Screen", "ScreenStatistics", "list_targets", "open_screen
 
 FRESH_SECONDS = 1.0
 """A picture that has waited longer for its reader is thrown away for a new one."""
-INTERVALS = (0.1, 3600.0)
+INTERVALS = (0.1, 3600)
 SIDES = (64, 16_384)
 QUALITIES = (1, 95)
 MIN_BYTES = 4_096
@@ -205,6 +205,8 @@ class Screen:
         self._reading = True
         try:
             await trio.lowlevel.checkpoint()
+            if self._closed.is_set():
+                raise trio.ClosedResourceError("the block of this screen was left")
             while self.lost is None:
                 picture = await self._look()
                 if picture is not None:
@@ -323,17 +325,19 @@ async def open_screen(
       display: As for ``list_targets``.
 
     Raises:
-      ConfigError: A number is out of its range.
+      ConfigError: A number is out of its range, or something is of another type.
       MediaError: There is no such target (the text names the nearest), it can't be shown, or there
         is no screen.
       MissingDependency: The extra ``screen`` isn't installed.
 
     Cancellation: at any time; a display that doesn't answer is given up within two seconds.
     """
-    _check("interval", interval, *INTERVALS, "seconds")
-    _check("max_side", max_side, *SIDES, "pixels")
-    _check("quality", quality, *QUALITIES, "of JPEG's scale")
-    _check("max_bytes", max_bytes, MIN_BYTES, math.inf, "bytes")
+    check_number("interval", interval, *INTERVALS, "seconds", whole=False)
+    check_number("max_side", max_side, *SIDES, "pixels")
+    check_number("quality", quality, *QUALITIES, "of JPEG's scale")
+    check_number("max_bytes", max_bytes, MIN_BYTES, unit="bytes")
+    if target is not None and not isinstance(target, (ScreenTarget, str)):
+        raise ConfigError(f"A target is one of list_targets, a str or None, not {target!r}.")
     make = _finder(display)
     async with open_pinned_thread("screen") as thread:
         system = await _opened(thread, make)
@@ -351,6 +355,8 @@ async def open_screen(
 
 def _finder(name: str | None) -> Callable[[], Display]:
     """Decide whose screen is meant, and how to get at it in the thread that will use it."""
+    if name is not None and not isinstance(name, str):
+        raise ConfigError(f'A display is named as in ":0", not by {name!r}.')
     if name is None and sys.platform in ("win32", "darwin"):
         return _system
     wayland = name is None and bool(
@@ -388,9 +394,3 @@ def _extra() -> Iterator[None]:
         raise MissingDependency(
             'Showing the screen needs: pip install "gemini-live-trio[screen]"'
         ) from error
-
-
-def _check(name: str, number: float, low: float, high: float, unit: str) -> None:
-    if not low <= number <= high:
-        most = f" to {high:,}" if high < math.inf else " or more"
-        raise ConfigError(f"{name} must be {low:,}{most} {unit}, not {number}.")

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from ..errors import ConfigError
-from ._devices import RATES_HZ, Latency, Link, check_numbers
+from ._devices import Latency, Link, check_device_rate, check_stream
+from ._limits import check_number, check_pcm
 from ._lines import DeviceLost, DeviceRestored, Line, Work
 from ._playout import Heard, Outlet, Playout, resampled
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["PlayedBlock", "Speaker", "SpeakerStatistics", "SpeakerTap", "open_speaker"]
 
 OUTPUT_RATE_HZ = 24_000
+MOST_BUFFER_SECONDS = 86_400.0
+MOST_PREBUFFER_MS = 10_000
 REPORT_SECONDS = 0.1
 """How often ``on_played`` is told, and the device looked at."""
 SAMPLE = 2
@@ -121,9 +123,9 @@ class _Source:
 
             self._resampler = Resampler(from_hz, to_hz, purpose="live")
 
-    def convert(self, pcm: bytes) -> bytes:
+    def convert(self, piece: bytes | bytearray) -> bytes:
         """Return what comes of a piece; half a sample waits for its other half."""
-        pcm = self._half + pcm
+        pcm = self._half + piece
         whole = len(pcm) // SAMPLE * SAMPLE
         self._half = pcm[whole:]
         pcm = pcm[:whole]
@@ -205,15 +207,16 @@ class Speaker:
             and counted.
 
         Raises:
-          ConfigError: The rate makes no sense.
+          ConfigError: The rate makes no sense, or the sound isn't bytes.
           trio.ClosedResourceError: The block was left.
 
         Cancellation: nothing was handed in.
         """
         await trio.lowlevel.checkpoint()
+        sound = check_pcm(pcm)
         while True:
             news = self._news
-            if self._took(pcm, rate_hz, generation):
+            if self._took(sound, rate_hz, generation):
                 return
             with self._interested():
                 await news.wait()
@@ -226,14 +229,14 @@ class Speaker:
         Raises:
           trio.WouldBlock: The buffer is full; nothing was handed in, and it is counted.
         """
-        if not self._took(pcm, rate_hz, generation):
-            self._overflow_seconds += len(pcm) / SAMPLE / rate_hz
+        sound = check_pcm(pcm)
+        if not self._took(sound, rate_hz, generation):
+            self._overflow_seconds += len(sound) / SAMPLE / rate_hz
             raise trio.WouldBlock
 
-    def _took(self, pcm: bytes, rate_hz: int, generation: int | None) -> bool:
+    def _took(self, pcm: bytes | bytearray, rate_hz: int, generation: int | None) -> bool:
         self._check_open()
-        if rate_hz not in RATES_HZ:
-            raise ConfigError(f"rate_hz must be 8,000 to 192,000 samples a second, not {rate_hz}.")
+        check_device_rate(rate_hz)
         with self._lock:
             refused = self._playout.refuses(generation)
             if not refused and not self._playout.fits(len(pcm) * self.rate_hz // rate_hz // SAMPLE):
@@ -476,11 +479,11 @@ async def open_speaker(
       device: A name, part of one, or an index, of ``list_devices``; ``None`` for the default.
       rate_hz: Sample rate of what waits, 8,000 to 192,000; the service sends 24,000.
       block_ms: Milliseconds in a block, 5 to 200.
-      buffer_seconds: How much sound may wait.
-      prebuffer_ms: How much must be there before a voice begins, or how long it waits for that;
-        grows to 200 when pieces come late.
-      latency: What PortAudio is asked for: ``"low"``, ``"high"`` or seconds. A block always is a
-        part of it.
+      buffer_seconds: How much sound may wait; 0.1 to 86,400.
+      prebuffer_ms: How much must be there before a voice begins, or how long it waits for that,
+        0 to 10,000; grows to 200 when pieces come late.
+      latency: What PortAudio is asked for: ``"low"``, ``"high"`` or seconds, 10 at most. A block
+        always is a part of it.
       on_played: Told a generation and how many seconds of it have been heard, ten times a second
         while that changes; ``session.played`` fits. Must not wait.
       on_device: Told when the device is lost and restored. Must not wait.
@@ -494,9 +497,9 @@ async def open_speaker(
 
     Cancellation: at any time. Closing takes two seconds at most, where a driver hangs.
     """
-    check_numbers(rate_hz, block_ms)
-    if not buffer_seconds > 0 or prebuffer_ms < 0:
-        raise ConfigError("buffer_seconds must be more than 0, and prebuffer_ms not less.")
+    check_stream(device, rate_hz, block_ms, latency)
+    check_number("buffer_seconds", buffer_seconds, 0.1, MOST_BUFFER_SECONDS, whole=False)
+    check_number("prebuffer_ms", prebuffer_ms, 0, MOST_PREBUFFER_MS, "milliseconds")
     speaker = Speaker(
         device,
         rate_hz=rate_hz,

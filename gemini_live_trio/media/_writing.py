@@ -13,6 +13,8 @@ from typing import BinaryIO
 import trio
 
 from ..errors import MediaError
+from ._files import path_of
+from ._limits import check_pcm, check_rate
 
 __all__ = ["WavWriter", "open_wav_writer"]
 
@@ -38,6 +40,7 @@ class WavWriter:
         self._file.setframerate(DEFAULT_RATE_HZ)
         self._rate_hz: int | None = None
         self._held = bytearray()
+        self._closed = False
 
     async def write(self, pcm: bytes, /, *, rate_hz: int = DEFAULT_RATE_HZ) -> None:
         """Append sound.
@@ -47,11 +50,17 @@ class WavWriter:
           rate_hz: Sample rate; the first piece settles it.
 
         Raises:
+          ConfigError: The rate makes no sense, or the sound isn't bytes.
           MediaError: The rate changed, or the disk refuses.
+          trio.ClosedResourceError: The block was left.
 
         Cancellation: the piece has been taken; what is written to disk is whole.
         """
+        if self._closed:
+            raise trio.ClosedResourceError("this recording was closed")
+        sound = check_pcm(pcm)
         if self._rate_hz is None:
+            check_rate("rate_hz", rate_hz)
             self._rate_hz = rate_hz
             self._file.setframerate(rate_hz)
         elif rate_hz != self._rate_hz:
@@ -59,8 +68,8 @@ class WavWriter:
                 f"{self._path} has {self._rate_hz} samples a second; "
                 f"a piece with {rate_hz} can't be added to it."
             )
-        self._held += pcm
-        self.seconds += len(pcm) / 2 / rate_hz
+        self._held += sound
+        self.seconds += len(sound) / 2 / rate_hz
         if len(self._held) >= BUFFER_BYTES:
             await trio.to_thread.run_sync(self._flush)
         else:
@@ -76,6 +85,7 @@ class WavWriter:
         del self._held[:whole]
 
     async def _finish(self) -> None:
+        self._closed = True
         # On behalf of a block that may be cancelled already.
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._close)
@@ -100,12 +110,13 @@ async def open_wav_writer(path: str | os.PathLike[str]) -> AsyncIterator[WavWrit
     However the block is left, the file's header is right. A file that was there is replaced.
 
     Raises:
+      ConfigError: It isn't the path of a file.
       MediaError: The file can't be created or written. An exception that leaves the block is never
         replaced by this one; it gets a note.
 
     Cancellation: at any time.
     """
-    path = Path(path)
+    path = path_of(path)
     try:
         raw = await trio.to_thread.run_sync(_create, path)
     except (OSError, ValueError) as error:

@@ -2,14 +2,16 @@
 
 It uses public names of the library only, so it is also the example to read:
 
-* ``_subcommands``: ``doctor`` (``_doctor``), ``update`` (``_update``); without one:
+* ``_subcommands``: ``doctor`` (``_doctor``), ``simulate``, ``update`` (``_update``); without one:
 * ``_program``: one run, from the command line on
 * ``_options``: the command line and the environment; ``_where``: whom to talk to
-* ``_script``: a conversation without a person
+* ``_script``: a conversation without a person; ``_script_options``: what goes with what there
+* ``_ordered``: one that another program leads, by the lines of ``_orders``; ``_turns``: what is due
 * ``_interactive``: a conversation with one, over ``_prompt`` (prompt-toolkit) or ``_lines``
 * ``_commands``: what a typed line means
-* ``_render``, ``_plain``, ``_rows``: from events to words on a screen, or to JSON
-* ``_speaking``: recordings in, the model's voice out
+* ``_render``, ``_plain``, ``_rows``: from events to words on a screen; ``_json``: to JSON
+* ``_sending``: words, pictures and recordings in their order; ``_kinds``: which of these a file is
+* ``_speaking``: recordings in, the model's voice out; ``_piping``: both through pipes
 * ``_descriptors``: standard streams without waiting
 * ``_errors``: from an exception to a sentence and a status
 """

@@ -206,7 +206,7 @@ class Mistake:
 
 def understand_command(line: str) -> Run | Mistake:
     """Tell what a line that begins with ``/`` asks for."""
-    name, rest = (re.split(r"\s+", line.strip(), maxsplit=1) + [""])[:2]
+    name, rest = [*re.split(r"\s+", line.strip(), maxsplit=1), ""][:2]
     command = _BY_NAME.get(name.lower())
     if command is None:
         return _unknown(name)
@@ -283,7 +283,10 @@ def help_lines() -> list[str]:
     return _table(
         [
             *TYPED,
-            *((", ".join((command.name, *command.others)), command.summary) for command in COMMANDS),
+            *(
+                (", ".join((command.name, *command.others)), command.summary)
+                for command in COMMANDS
+            ),
             ("/help COMMAND", "shows how one is written"),
         ]
     )

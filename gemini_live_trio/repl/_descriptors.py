@@ -16,7 +16,7 @@ import trio
 from ..errors import ConfigError
 from ._errors import OutputFailed
 
-__all__ = ["LineReader", "TextWriter"]
+__all__ = ["WRITE_BYTES", "ByteWriter", "LineReader", "TextWriter", "read_some"]
 
 READ_BYTES = 65_536
 WRITE_BYTES = 4_096
@@ -38,17 +38,35 @@ async def _ready(descriptor: int, *, to_write: bool) -> None:
         await trio.lowlevel.checkpoint()
 
 
+async def read_some(descriptor: int) -> bytes:
+    """Wait until there is something to read, and return it; nothing means the end.
+
+    Cancellation: nothing was read, where the system tells when there is something.
+    """
+    if not _POLLS:
+        return await trio.to_thread.run_sync(
+            os.read, descriptor, READ_BYTES, abandon_on_cancel=True
+        )
+    await _ready(descriptor, to_write=False)
+    return os.read(descriptor, READ_BYTES)
+
+
 class LineReader:
     """The lines of a descriptor, decoded, without their ends; empty ones too.
 
+    Args:
+      descriptor: Where from.
+      limit: How many bytes a line may have.
+
     Raises:
-      ConfigError: A line has more than a mebibyte.
+      ConfigError: A line has more.
 
     Cancellation: no line is lost.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, limit: int = LINE_LIMIT) -> None:
         self._descriptor = descriptor
+        self._limit = limit
         self._held = bytearray()
         self._searched = 0
         self._at_end = False
@@ -60,9 +78,9 @@ class LineReader:
         await trio.lowlevel.checkpoint()
         while (end := self._held.find(b"\n", self._searched)) < 0 and not self._at_end:
             self._searched = len(self._held)
-            if self._searched > LINE_LIMIT:
+            if self._searched > self._limit:
                 break
-            data = await self._read()
+            data = await read_some(self._descriptor)
             self._held += data
             self._at_end = not data
         self._searched = 0
@@ -70,23 +88,15 @@ class LineReader:
             end = len(self._held)
             if not end:
                 raise StopAsyncIteration
-        if end > LINE_LIMIT:
-            raise ConfigError(f"A line of the input has more than {LINE_LIMIT:,} bytes.")
+        if end > self._limit:
+            raise ConfigError(f"A line of the input has more than {self._limit:,} bytes.")
         line = self._held[:end].decode("utf-8", errors="replace")
         del self._held[: end + 1]
         return line.removesuffix("\r")
 
-    async def _read(self) -> bytes:
-        if not _POLLS:
-            return await trio.to_thread.run_sync(
-                os.read, self._descriptor, READ_BYTES, abandon_on_cancel=True
-            )
-        await _ready(self._descriptor, to_write=False)
-        return os.read(self._descriptor, READ_BYTES)
 
-
-class TextWriter:
-    """Writes text to a descriptor as it comes.
+class ByteWriter:
+    """Writes to a descriptor as it comes.
 
     Args:
       descriptor: Where to; ``None`` stands for a stream that was closed.
@@ -96,7 +106,7 @@ class TextWriter:
       BrokenPipeError: Nobody reads any more.
       OutputFailed: The system takes no more.
 
-    Cancellation: the next call goes on where this one was, so no text is torn or lost.
+    Cancellation: the next call goes on where this one was, so nothing is torn or lost.
     """
 
     def __init__(self, descriptor: int | None, name: str = "the output") -> None:
@@ -115,10 +125,10 @@ class TextWriter:
                 weakref.finalize(self, os.close, descriptor)
         self._descriptor = descriptor
 
-    async def write(self, text: str) -> None:
+    async def write_bytes(self, data: bytes) -> None:
         """Write all of it, after what an earlier call had to leave."""
         if self._descriptor is not None:
-            self._rest += text.encode("utf-8", errors="replace")
+            self._rest += data
         await trio.lowlevel.checkpoint()
         try:
             while self._rest and self._descriptor is not None:
@@ -145,3 +155,11 @@ class TextWriter:
             del self._rest[: os.write(descriptor, piece)]
         except BlockingIOError:
             await trio.sleep(PAUSE)
+
+
+class TextWriter(ByteWriter):
+    """Writes text."""
+
+    async def write(self, text: str) -> None:
+        """Write all of it, as ``write_bytes`` does."""
+        await self.write_bytes(text.encode("utf-8", errors="replace"))

@@ -12,6 +12,14 @@ import attrs
 
 from .. import ReconnectPolicy, SessionConfig, __version__
 from ..errors import ConfigError
+from ._script_options import (
+    StandardInput,
+    add_input_options,
+    add_output_options,
+    check,
+    read_tools,
+    sound_named,
+)
 from ._subcommands import nearest
 from ._where import VARIABLES, add_options, choose, no_blank
 
@@ -34,12 +42,18 @@ examples:
       two turns, then leave
   %(prog)s --audio question.wav --save-audio answer.wav
       speak from a file, and keep the voice that answers
+  %(prog)s --file photo.jpg --text "What is this?"
+      show a picture, and ask about it
   cat questions.txt | %(prog)s --json > answers.jsonl
       one turn for each line, one event for each line
+  arecord -t raw -f S16_LE -r 16000 | %(prog)s --audio - --save-audio - |
+      aplay -t raw -f S16_LE -r 24000
+      speak, and hear it answer
 
 commands:
-  %(prog)s doctor   is everything fit? what to do about what isn't
-  %(prog)s update   install the newest version
+  %(prog)s doctor     is everything fit? what to do about what isn't
+  %(prog)s simulate   a server to try against, for any client
+  %(prog)s update     install the newest version
   (%(prog)s COMMAND --help tells more)
 
 environment, where the command line doesn't say:
@@ -60,15 +74,27 @@ class Options:
     config: SessionConfig
     """Of the session; without an address where the simulator is to give it."""
     simulate: bool = False
-    turns: Sequence[str | Path] = ()
-    """What to say, in order: text, or a recording."""
+    turns: Sequence[str | Path | StandardInput] = ()
+    """What to say, in order: text, or files with pictures and sounds, or piped sound."""
+    audio_rate: int = 16_000
+    """Hertz, of sound that doesn't say it itself."""
+    json_input: bool = False
+    json_media: bool = False
+    strict: bool = False
     save_audio: Path | None = None
+    """A file, or ``-`` for standard output."""
     fast: bool = False
     json: bool = False
     timeout: float | None = None
     """Seconds for a scripted run."""
     retries: int = 10
     verbose: bool = False
+    tools: Mapping[str, bool] = attrs.field(factory=dict)
+    """What of the toolbox is switched otherwise than by default."""
+    workspace: Path | None = None
+    """The folder that tools may look into; the current one by default."""
+    sleep_after: float = 90.0
+    """Seconds without activity until a session with a person sleeps; 0 for never."""
 
     @property
     def policy(self) -> ReconnectPolicy:
@@ -77,7 +103,7 @@ class Options:
 
 
 class _AddTurn(argparse.Action):
-    """Keep ``--text`` and ``--audio`` in the order in which they were given."""
+    """Keep ``--text``, ``--audio`` and ``--file`` in the order in which they were given."""
 
     def __call__(self, _parser: object, namespace: Any, value: Any, _option: object = None) -> None:
         namespace.turns = [*namespace.turns, value]
@@ -140,16 +166,26 @@ def _parser() -> argparse.ArgumentParser:
         action=_AddTurn,
         type=no_blank,
         default=[],
-        help="say this; may be repeated, each is one turn",
+        help="say this, which ends a turn; may be repeated, and mixed with the next two",
     )
     add(
         "--audio",
         metavar="FILE",
         dest="turns",
         action=_AddTurn,
-        type=Path,
-        help="speak this recording (WAV, FLAC, Ogg, MP3); may be repeated and mixed with --text",
+        type=sound_named,
+        help="speak this recording (WAV, FLAC, Ogg, MP3), a turn; - is standard input: 16-bit "
+        "little-endian mono samples, sent as they come",
     )
+    add(
+        "--file",
+        metavar="FILE",
+        dest="turns",
+        action=_AddTurn,
+        type=Path,
+        help="show this picture with what is said next, or speak this recording",
+    )
+    add_input_options(add)
     add("--fast", action="store_true", help="send recordings faster than they play")
     add = parser.add_argument_group("what comes out").add_argument
     add(
@@ -157,9 +193,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         action=_Once,
         type=Path,
-        help="write the model's voice to this WAV",
+        help="write the model's voice to this WAV; - is standard output: 16-bit little-endian "
+        "mono samples at 24 kHz, and words go to standard error",
     )
     add("--json", action="store_true", help="print each event as a line of JSON, nothing else")
+    add_output_options(add)
     add("--verbose", action="store_true", help="tell more on standard error: usage, connection")
     add = parser.add_argument_group("when to give up").add_argument
     add("--timeout", metavar="SECONDS", type=_seconds, help="end a scripted run after this long")
@@ -189,7 +227,8 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Op
     whom = choose(given, environment)
     if whom.no_credentials is not None:
         raise whom.no_credentials
-    if given.save_audio is not None:
+    check(given)
+    if given.save_audio is not None and str(given.save_audio) != "-":
         _check_output(given.save_audio, given.turns)
     return Options(
         config=SessionConfig(
@@ -202,22 +241,25 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Op
             or None,
             voice=given.voice,
             thinking=whom.thinking,
+            tools=read_tools(given.tools_file),
         ),
         simulate=given.simulate,
         turns=given.turns,
+        audio_rate=given.audio_rate,
+        json_input=given.json_input,
+        json_media=given.json_media,
+        strict=given.strict,
         save_audio=given.save_audio,
         fast=given.fast,
-        json=given.json,
+        json=given.json or given.json_media or given.json_input,
         timeout=given.timeout,
         retries=given.retries,
         verbose=given.verbose,
     )
 
 
-def _check_output(path: Path, turns: Sequence[str | Path]) -> None:
+def _check_output(path: Path, turns: Sequence[object]) -> None:
     """Find out what can be found out before a conversation is held for nothing."""
-    if str(path) == "-":
-        raise ConfigError("--save-audio can't write to standard output; name a file.")
     if path.is_dir():
         raise ConfigError(f"--save-audio names a folder, {path}; name a file.")
     if not path.parent.is_dir():
@@ -226,4 +268,4 @@ def _check_output(path: Path, turns: Sequence[str | Path]) -> None:
         raise ConfigError(f"--save-audio writes WAV; name a file that ends in .wav, not {path}.")
     for turn in turns:
         if isinstance(turn, Path) and path.exists() and turn.exists() and path.samefile(turn):
-            raise ConfigError(f"--save-audio would overwrite {turn}, which --audio is to read.")
+            raise ConfigError(f"--save-audio would overwrite {turn}, which is to be read.")

@@ -99,6 +99,11 @@ def _coloured(kind: Kind, text: str) -> str:
     return f"\x1b[{COLOURS[kind].code}m{text}\x1b[0m"
 
 
-def standard_screen() -> PlainScreen:
-    """Make the screen of this process."""
-    return PlainScreen(sys.stdout, sys.stderr, colours=wants_colour(os.environ))
+def standard_screen(*, words_to_error: bool = False) -> PlainScreen:
+    """Make the screen of this process.
+
+    Args:
+      words_to_error: Whether standard output is left to something else than words.
+    """
+    out = sys.stderr if words_to_error else sys.stdout
+    return PlainScreen(out, sys.stderr, colours=wants_colour(os.environ))

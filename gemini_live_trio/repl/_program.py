@@ -8,20 +8,24 @@ import signal
 import sys
 import warnings
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import attrs
 import trio
 
 from .. import CapabilityWarning, GeminiApi, LiveSession, SessionConfig, open_session
-from ..media import open_sound
+from ..errors import ConfigError
+from ._client import Client
+from ._descriptors import LineReader
 from ._errors import ConversationFailed, Terminated
-from ._interactive import converse, open_front
+from ._front import open_front
+from ._keeper import Plan
 from ._options import Options, parse
+from ._ordered import LINE_LIMIT, run_orders
 from ._plain import standard_screen
 from ._render import Kind, Screen
-from ._script import run_script
+from ._script import check_script, run_script
 from ._speaking import open_recorder
 
 __all__ = ["run"]
@@ -81,31 +85,43 @@ def _remark(options: Options, screen: Screen) -> None:
 
 
 async def _run_script(options: Options) -> None:
-    _remark(options, standard_screen())
-    for turn in options.turns:
-        if isinstance(turn, Path):
-            # Better known now than in the middle of a conversation.
-            async with open_sound(turn):
-                pass
+    pipes_voice = str(options.save_audio) == "-"
+    if pipes_voice and sys.stdout is not None and sys.stdout.isatty():
+        raise ConfigError(
+            "--save-audio - writes bare samples, and standard output is a terminal; pipe it into a "
+            "player, or name a file."
+        )
+    screen = standard_screen(words_to_error=pipes_voice)
+    _remark(options, screen)
+    if not options.json_input:
+        # Better known now than in the middle of a conversation.
+        await check_script(options)
+    elif sys.stdin is None:
+        raise ConfigError("Standard input is closed; --json-input takes orders from it.")
     async with (
         _open_conversation(options) as session,
         open_recorder(options.save_audio) as recorder,
     ):
-        await run_script(session, options, standard_screen(), recorder)
+        if options.json_input:
+            lines = LineReader(sys.stdin.fileno(), limit=LINE_LIMIT)
+            await run_orders(session, options, screen, recorder, lines)
+        else:
+            await run_script(session, options, screen, recorder)
 
 
 async def _run_interactive(options: Options) -> None:
     where = "the built-in simulator" if options.simulate else str(options.config.endpoint.target())
-    screen = standard_screen()
-    _remark(options, screen)
-    screen.line(Kind.NOTE, f"Connecting to {where}; Ctrl-C gives up.")
-    await screen.flush()
+
+    def opener(plan: Plan, **how: Any) -> AbstractAsyncContextManager[LiveSession]:
+        return open_session(plan.config, tools=plan.tools, reconnect=options.policy, **how)
+
     async with (
-        _open_conversation(options) as session,
+        _open_server(options) as config,
         open_recorder(options.save_audio) as recorder,
         open_front() as front,
     ):
-        await converse(session, options, front, recorder, where=where)
+        _remark(options, front)
+        await Client(options, config, front, recorder, opener, where=where).run()
 
 
 @asynccontextmanager

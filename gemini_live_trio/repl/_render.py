@@ -1,4 +1,4 @@
-"""From events to what a person reads, and to lines of JSON.
+"""From events to what a person reads.
 
 ``Narrator`` decides what is worth saying and keeps the lines of a conversation apart; a ``Screen``
 decides where it goes. Whatever the service sends is made harmless before it gets near a terminal.
@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import enum
 import json
-import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
-
-import attrs
+from typing import Final, Protocol
 
 from .. import events
 from ..events import Event, ReconnectState
 from ..wire import InteractionStatus
 
-__all__ = ["Kind", "Narrator", "Screen", "as_json", "harmless", "turn_is_over"]
+__all__ = ["Kind", "Narrator", "Screen", "harmless", "turn_is_over"]
 
 
 CUT_OFF: Final = " [cut off]"
@@ -139,6 +135,14 @@ class Narrator:
             case events.Reconnecting():
                 self._break_off()
                 self._remark(event)
+            case (
+                events.ToolStarted()
+                | events.ToolProgress()
+                | events.ToolFinished()
+                | events.ToolEnded()
+            ):
+                if (told := _of_tool(event)) is not None:
+                    self._screen.line(Kind.TOOL, harmless(told))
             case events.ServerError(text=text):
                 self.error(f"The service says: {text}")
             case _:
@@ -175,6 +179,31 @@ class Narrator:
             self.note(remark)
 
 
+MOST_ARGUMENTS: Final = 200
+"""Characters."""
+
+
+def _of_tool(event: events.ToolEvent) -> str | None:
+    match event:
+        case events.ToolStarted(name=name, args=args):
+            given = ", ".join(
+                f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in args.items()
+            )
+            cut = given if len(given) <= MOST_ARGUMENTS else f"{given[:MOST_ARGUMENTS]}…"
+            return f"{name}({cut})"
+        case events.ToolProgress(name=name, text=text):
+            return f"{name}: {text}"
+        case events.ToolFinished(name=name, seconds=seconds, failed=failed, error=error):
+            if failed:
+                return f"{name} failed after {seconds:.1f} s: {error or 'it gave no reason'}"
+            return f"{name} took {seconds:.1f} s" if seconds >= 1 else None
+        case events.ToolEnded(name=name, outcome=outcome, reason=reason):
+            if outcome is events.ToolOutcome.ANSWERED:
+                return None
+            return f"{name}: {getattr(outcome, 'value', outcome)}{f', {reason}' if reason else ''}"
+    return None
+
+
 def _remark_on(event: Event) -> str | None:
     """What everybody should know."""
     match event:
@@ -194,8 +223,6 @@ def _remark_on(event: Event) -> str | None:
             return f"The service ends this connection {when}; the session moves on by itself."
         case events.Stalled(seconds=seconds):
             return f"Nothing has come for {seconds:.0f} s, though something should."
-        case events.ToolCall(name=name):
-            return f"The model wants to call {name}, which this program doesn't offer."
         case events.ExecutableCode(code=code):
             return f"The model runs code:\n{code}"
         case events.CodeResult(output=output):
@@ -230,58 +257,3 @@ def _detail_of(event: Event) -> str | None:
             return f"The service sent {path}, which this version doesn't know."
         case _:
             return None
-
-
-# --- JSON -----------------------------------------------------------------------------------
-
-
-_UNSAFE: Final = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def as_json(event: Event) -> str:
-    """Describe an event in one line: its class's name, and its attributes as they are named there.
-
-    Media are told by their size, frames left out, handles withheld. Fields that hold nothing are
-    left out.
-    """
-    fields = {
-        name: value
-        for name, value in _attributes(event).items()
-        if name not in ("message", "transcription", "call")
-    }
-    match event:
-        case events.ModelAudio(pcm=pcm):
-            fields |= {"pcm": {"bytes": len(pcm)}, "seconds": round(event.seconds, 4)}
-        case events.ResumptionUpdate(handle=handle) if handle is not None:
-            fields |= {"handle": "(withheld)"}
-        case events.Undecodable(error=error, frame=frame):
-            fields |= {"error": str(error), "frame": {"length": len(frame)}}
-        case events.ModelMedia():
-            fields.pop("part", None)
-    text = json.dumps({"event": type(event).__name__, **fields}, ensure_ascii=False)
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _attributes(value: Any) -> dict[str, Any]:
-    return {
-        field.name: plain
-        for field in attrs.fields(type(value))
-        if field.name != "message"
-        and (plain := _plain(getattr(value, field.name))) not in (None, [], {})
-    }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, bytes):
-        return {"bytes": len(value)}
-    if attrs.has(type(value)):
-        return _attributes(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return str(value)

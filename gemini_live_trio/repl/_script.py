@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
+from typing import TextIO, TypeAlias
 
 import trio
 
@@ -23,42 +24,86 @@ from ..events import (
 )
 from ._descriptors import LineReader
 from ._errors import ConversationFailed
+from ._json import as_json
+from ._kinds import FileKind, look_at
 from ._options import Options
+from ._patience import AFTER_RECONNECT, ANSWERED, FOR_USAGE, SILENT, TRANSCRIBED, ends_no_turns
+from ._piping import speak_input
 from ._plain import PlainScreen
-from ._render import Narrator, as_json, turn_is_over
-from ._speaking import Recorder, speak
+from ._render import Narrator, turn_is_over
+from ._script_options import StandardInput
+from ._sending import Part, check_file, check_listener, send_parts
+from ._speaking import Recorder
 
-__all__ = ["run_script", "turns_of"]
+__all__ = ["check_script", "run_script", "turns_of"]
 
-PATIENCE = 60.0
-"""Seconds without a word from the service while an answer is due."""
-PATIENCE_AFTER_RECONNECT = 15.0
-"""The same, once the connection broke in the middle: the answer may be lost."""
-PATIENCE_ANSWERED = 3.0
-"""The same, after a recording whose speech was answered before its end was reached."""
-PATIENCE_TRANSCRIBED = 3.0
-"""The same, where the model only writes down what it hears, and never says that it is done."""
-PATIENCE_FOR_USAGE = 0.5
-"""The same, after the turn, where somebody wants to know what it cost."""
+Turn: TypeAlias = Sequence[Part | StandardInput]
+"""Pictures, then the text or the sound that is answered."""
 
 
-async def turns_of(options: Options) -> AsyncGenerator[str | Path, None]:
+async def check_script(options: Options) -> None:
+    """Find out what would go wrong in the middle of a conversation.
+
+    Raises:
+      ConfigError: There is nothing to answer, or the model won't.
+      MediaError: A file can't be sent.
+      MissingDependency: An extra isn't installed.
+    """
+    model = options.config.model
+    if not options.turns:
+        check_listener(model, "lines of text")
+    kind = None
+    for part in options.turns:
+        if isinstance(part, str):
+            check_listener(model, "text")
+        elif isinstance(part, Path):
+            kind = await check_file(part, raw_rate_hz=options.audio_rate)
+            if kind is FileKind.PICTURE:
+                check_listener(model, "pictures")
+        elif _input().isatty():
+            raise ConfigError(
+                "--audio - takes sound from a pipe, and standard input is a terminal."
+            )
+    if options.turns and isinstance(options.turns[-1], Path) and kind is FileKind.PICTURE:
+        raise ConfigError(
+            f"Nothing is said after the picture {options.turns[-1]}, so nothing would answer; put "
+            "--text after it."
+        )
+
+
+async def turns_of(options: Options) -> AsyncGenerator[Turn, None]:
     """Give what is to be said: from the command line, else a line of standard input at a time."""
     if options.turns:
-        for turn in options.turns:
-            yield turn
+        async with aclosing(_grouped(options.turns)) as turns:
+            async for turn in turns:
+                yield turn
         return
-    if sys.stdin is None:
-        raise ConfigError("Standard input is closed; say something with --text or --audio.")
     said = False
-    async for line in LineReader(sys.stdin.fileno()):
+    async for line in LineReader(_input().fileno()):
         if line.strip():
             said = True
-            yield line
+            yield [line]
     if not said:
         raise ConfigError(
             "Standard input ended without a line to say; write one, or use --text or --audio."
         )
+
+
+async def _grouped(parts: Turn) -> AsyncGenerator[Turn, None]:
+    """Put pictures and what is said after them together."""
+    turn: list[Part | StandardInput] = []
+    for part in parts:
+        turn.append(part)
+        if isinstance(part, Path) and (await look_at(part)).kind is FileKind.PICTURE:
+            continue
+        yield turn
+        turn = []
+
+
+def _input() -> TextIO:
+    if sys.stdin is None:
+        raise ConfigError("Standard input is closed; say something with --text or --audio.")
+    return sys.stdin
 
 
 async def run_script(
@@ -101,7 +146,7 @@ class _Script:
         self._screen = screen
         self._narrator = narrator
         self._recorder = recorder
-        self._transcribes = "transcribe" in options.config.model
+        self._transcribes = ends_no_turns(options.config.model)
         self._answer = _Answer(transcribes=self._transcribes)
 
     async def listen(self) -> None:
@@ -109,22 +154,39 @@ class _Script:
         async for event in self._session:
             await self._recorder.take(event)
             if self._options.json:
-                self._screen.raw(as_json(event))
+                self._screen.raw(as_json(event, media=self._options.json_media))
             else:
                 self._narrator.tell(event)
             await self._screen.flush()
             self._answer.seen(event)
 
-    async def take_turn(self, turn: str | Path) -> None:
+    async def take_turn(self, turn: Turn) -> None:
         """Say something, and wait until it is answered."""
-        if not self._options.json:
-            self._narrator.said(turn)
+        narrator, options = self._narrator, self._options
+        if not options.json:
+            for part in turn:
+                if not isinstance(part, StandardInput):
+                    narrator.said(part)
             await self._screen.flush()
         answer = self._answer = _Answer(transcribes=self._transcribes)
-        if isinstance(turn, Path):
-            await speak(self._session, turn, fast=self._options.fast, warn=self._narrator.note)
-        else:
-            await self._session.send_text(turn)
+        for part in turn:
+            if isinstance(part, StandardInput):
+                await speak_input(
+                    self._session,
+                    _input().fileno(),
+                    rate_hz=options.audio_rate,
+                    fast=options.fast,
+                    warn=narrator.note,
+                )
+            else:
+                await send_parts(
+                    self._session,
+                    [part],
+                    fast=options.fast,
+                    warn=narrator.note,
+                    tell=narrator.note if options.verbose else None,
+                    raw_rate_hz=options.audio_rate,
+                )
         answer.all_was_said()
         with answer.patience:
             await answer.over.wait()
@@ -134,7 +196,7 @@ class _Script:
             raise ConversationFailed(answer.complaint)
         if self._options.json or self._options.verbose:
             # The tokens of a turn are counted after its end.
-            with trio.move_on_after(PATIENCE_FOR_USAGE):
+            with trio.move_on_after(FOR_USAGE):
                 await answer.counted.wait()
 
 
@@ -142,7 +204,7 @@ class _Answer:
     """What is known of the answer that is due.
 
     Args:
-      transcribes: Whether the model answers by writing down what was said, and by nothing else.
+      transcribes: Whether the model follows what it hears, and never says that it is done.
     """
 
     def __init__(self, *, transcribes: bool) -> None:
@@ -152,7 +214,7 @@ class _Answer:
         self.given = False
         """There was an answer, and nothing after it."""
         self.transcribed = False
-        """Speech was written down, by a model that does no more than that."""
+        """Speech was followed, by a model that does no more than that."""
         self._transcribes = transcribes
         self._all_said = False
         self._begun = False
@@ -167,9 +229,9 @@ class _Answer:
                 "again; say it once more."
             )
         if self._begun:
-            return f"The model went silent for {PATIENCE:g} s in the middle of its answer."
+            return f"The model went silent for {SILENT:g} s in the middle of its answer."
         return (
-            f"The model did not answer within {PATIENCE:g} s; "
+            f"The model did not answer within {SILENT:g} s; "
             "if it was to hear a recording, there may be no speech in it."
         )
 
@@ -200,11 +262,11 @@ class _Answer:
     def _renew(self) -> None:
         if not self._all_said:
             return
-        seconds = PATIENCE
+        seconds = SILENT
         if self.given:
-            seconds = PATIENCE_ANSWERED
+            seconds = ANSWERED
         elif self.transcribed:
-            seconds = PATIENCE_TRANSCRIBED
+            seconds = TRANSCRIBED
         elif self._reconnected:
-            seconds = PATIENCE_AFTER_RECONNECT
+            seconds = AFTER_RECONNECT
         self.patience.deadline = trio.current_time() + seconds

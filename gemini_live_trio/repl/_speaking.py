@@ -5,25 +5,34 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final, Protocol
 
 import trio
 
 from .. import LiveSession
 from ..events import Event, ModelAudio
-from ..media import WavWriter, open_sound, open_wav_writer
+from ..media import RawPcm, WavWriter, open_sound, open_wav_writer
 
-__all__ = ["Recorder", "open_recorder", "speak"]
+__all__ = ["RATE_HZ", "Recorder", "open_recorder", "speak"]
+
+RATE_HZ: Final = 16_000
+"""Of the sound that is sent."""
 
 
 async def speak(
-    session: LiveSession, path: Path, *, fast: bool, warn: Callable[[str], None]
-) -> None:
-    """Send a recording, then say that the microphone pauses.
+    session: LiveSession,
+    path: Path,
+    *,
+    fast: bool,
+    warn: Callable[[str], None],
+    raw: RawPcm | None = None,
+) -> float:
+    """Send a recording, then say that the microphone pauses; return its length in seconds.
 
     Each block leaves when a microphone would have heard all of it. The times are counted from the
     beginning, so that late blocks don't make later ones late.
     """
-    async with open_sound(path) as sound:
+    async with open_sound(path, rate_hz=RATE_HZ, raw=raw) as sound:
         told = 0
         begin = trio.current_time()
         sent = 0.0
@@ -38,25 +47,40 @@ async def speak(
         for warning in sound.warnings[told:]:
             warn(warning)
     await session.send_audio_stream_end()
+    return sent
 
 
-class Recorder:
-    """Keeps the model's voice, where it shall be kept."""
+class Recorder(Protocol):
+    """Takes the model's voice out of the events."""
 
-    def __init__(self, wav: WavWriter | None) -> None:
+    async def take(self, event: Event) -> None:
+        """Take the sound of an event, if it has any."""
+
+
+class _Nowhere:
+    async def take(self, event: Event) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+class _Wav:
+    def __init__(self, wav: WavWriter) -> None:
         self._wav = wav
 
     async def take(self, event: Event) -> None:
-        """Write the sound of an event, if it has any."""
-        if self._wav is not None and isinstance(event, ModelAudio):
+        if isinstance(event, ModelAudio):
             await self._wav.write(event.pcm, rate_hz=event.rate_hz)
 
 
 @asynccontextmanager
 async def open_recorder(path: Path | None) -> AsyncIterator[Recorder]:
-    """Open the file that ``--save-audio`` named, or none."""
+    """Open what ``--save-audio`` named: a WAV file, ``-`` for standard output, or nothing."""
     if path is None:
-        yield Recorder(None)
+        yield _Nowhere()
+    elif str(path) == "-":
+        from ._piping import open_voice
+
+        async with open_voice() as voice:
+            yield voice
     else:
         async with open_wav_writer(path) as wav:
-            yield Recorder(wav)
+            yield _Wav(wav)

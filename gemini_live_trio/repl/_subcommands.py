@@ -23,6 +23,12 @@ def _doctor(arguments: Sequence[str], environment: Mapping[str, str], program: s
     return run_doctor(arguments, environment, program)
 
 
+def _simulate(arguments: Sequence[str], _environment: Mapping[str, str], program: str) -> int:
+    from ..simulator.__main__ import main
+
+    return main(arguments, program=f"{program} simulate")
+
+
 def _update(arguments: Sequence[str], environment: Mapping[str, str], program: str) -> int:
     from ._update import run_update
 
@@ -60,7 +66,11 @@ def run_until_signal(function: Callable[[], Awaitable[T]]) -> T:
     return trio.run(watched, restrict_keyboard_interrupt_to_checkpoints=True)
 
 
-SUBCOMMANDS: Final[Mapping[str, Runner]] = {"doctor": _doctor, "update": _update}
+SUBCOMMANDS: Final[Mapping[str, Runner]] = {
+    "doctor": _doctor,
+    "simulate": _simulate,
+    "update": _update,
+}
 
 
 def subcommand(arguments: Sequence[str] | None) -> tuple[Runner | None, Sequence[str]]:

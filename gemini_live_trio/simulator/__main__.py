@@ -18,6 +18,7 @@ from ..errors import MissingDependency, RecordingError
 from ._scripts._expecting import ScriptMismatch
 from ._server import Simulator, open_simulator
 
+PROGRAM = "python -m gemini_live_trio.simulator"
 _SERVICE_LIMIT = 590.0
 
 
@@ -47,9 +48,9 @@ def _announce(line: dict[str, str]) -> None:
         raise _NoOutput(error.strerror or str(error)) from None
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m gemini_live_trio.simulator",
+        prog=program,
         description="Simulate the Gemini Live service. Prints one JSON line with the URL to dial, "
         "then serves until Ctrl-C.",
     )
@@ -201,9 +202,9 @@ def _report(simulator: Simulator, options: argparse.Namespace) -> None:
             ) from None
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
     """Run it; returns the exit status."""
-    parser = _parser()
+    parser = _parser(program)
     options = parser.parse_args(arguments)
     if not 0 <= options.port < 65_536:
         parser.error("a port is 0 to 65535")

@@ -42,9 +42,11 @@ from typing import Any, Final, Literal, overload
 
 from .. import events, wire
 from ..events import Event, Speaker, TextState, TranscriptUpdate
-from ._entries import ENTRY_COST, Answer, Draft, Entry, ToolUse, as_json, as_markdown
+from ._entries import ENTRY_COST, Answer, Draft, Entry, ToolUse
+from ._entries import as_json as as_json
+from ._entries import as_markdown as as_markdown
 
-__all__ = ["Entry", "Speaker", "TextState", "ToolUse", "Transcript"]
+__all__ = ["Entry", "Speaker", "TextState", "ToolUse", "Transcript", "as_json", "as_markdown"]
 
 MOST_CHARACTERS: Final = 2**20
 """Kept by default: some twenty hours of talk. Each entry and tool call takes a hundred of it."""

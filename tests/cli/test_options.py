@@ -10,13 +10,15 @@ from gemini_live_trio import ApiKey, __version__
 from gemini_live_trio.errors import ConfigError
 from gemini_live_trio.repl import main
 from gemini_live_trio.repl._options import parse
+from gemini_live_trio.repl._script_options import StandardInput
 
 KEY = {"GEMINI_API_KEY": "a-key"}
 
 
 def test_what_to_say_keeps_its_order() -> None:
-    options = parse(["--text", "a", "--audio", "b.wav", "--text", "c"], KEY)
-    assert options.turns == ["a", Path("b.wav"), "c"]
+    given = ["--text", "a", "--audio", "b.wav", "--file", "c.jpg", "--audio", "-", "--text", "@d"]
+    options = parse(given, KEY)
+    assert options.turns == ["a", Path("b.wav"), Path("c.jpg"), StandardInput(), "@d"]
 
 
 @pytest.mark.parametrize(
@@ -65,13 +67,27 @@ def test_what_cannot_work_is_refused_before_anything_is_done(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("in.wav").touch()
+    Path("one.json").write_text('{"name": "f"}')
+    Path("cut.json").write_text('[{"name": "f"')
+    Path("slip.json").write_text('[{"name": "f", "descripion": "x"}]')
+    Path("odd.json").write_text('[{"description": "x"}]')
     Path("same.wav").symlink_to("in.wav")
     refused: list[tuple[list[str], dict[str, str], str]] = [
         ([], {}, "set GEMINI_API_KEY, or add --simulate"),
         ([], {"GEMINI_API_KEY": "schlüssel"}, "blanks or odd characters"),
         (["--simulate", "--url", "ws://x"], {}, "brings its own server"),
         (["--url", "http://example.org"], KEY, "must look like wss://"),
-        (["--save-audio", "-"], KEY, "can't write to standard output"),
+        (["--save-audio", "-", "--json"], KEY, "either JSON or sound"),
+        (["--save-audio", "-", "--json-input"], KEY, "either JSON or sound"),
+        (["--audio", "-", "--audio", "-"], KEY, "given only once"),
+        (["--json-input", "--text", "a"], KEY, "leave --text, --audio and --file out"),
+        (["--strict"], KEY, "--strict goes with --json-input"),
+        (["--tools-file", "t.json"], KEY, "--tools-file goes with --json-input"),
+        (["--json-input", "--tools-file", "t.json"], KEY, "t.json: No such file"),
+        (["--json-input", "--tools-file", "one.json"], KEY, "must hold a JSON array"),
+        (["--json-input", "--tools-file", "cut.json"], KEY, "cut.json can't be used. .*JSON"),
+        (["--json-input", "--tools-file", "slip.json"], KEY, "the function 'f' has descripion"),
+        (["--json-input", "--tools-file", "odd.json"], KEY, "the function None has no name"),
         (["--save-audio", "out.mp3"], KEY, "ends in .wav, not out.mp3"),
         (["--url", "ws://example.org"], KEY, "key would travel to example.org in the clear"),
         (["--save-audio", "."], KEY, "names a folder"),
@@ -99,6 +115,8 @@ def test_what_cannot_work_is_refused_before_anything_is_done(
         (["--model", ""], "there is nothing in it"),
         (["--voice", ""], "there is nothing in it"),
         (["--save-audio", "a.wav", "--save-audio", "b.wav"], "can be given only once"),
+        (["--audio-rate", "999"], "must be 1000 to 768000 samples a second, not 999"),
+        (["--audio-rate", "x"], "must be 1000 to 768000 samples a second, not x"),
         (["--tex", "abbreviated"], "unrecognized"),
         (["--modality", "video"], "invalid choice"),
         (["stray"], "unrecognized"),

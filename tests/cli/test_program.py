@@ -208,12 +208,12 @@ async def test_bad_calls_end_in_one_sentence(tmp_path: Path) -> None:
     sounds = {
         "missing.wav": "There is no file",
         "empty.wav": "is empty: 0 bytes",
-        "text.wav": "is not a sound file",
+        "text.wav": "is text; what can be sent are pictures and sounds",
         "silent.wav": "holds no sound",
         ".": "is a folder",
     }
     if importlib.util.find_spec("soxr") is None:
-        sounds = dict.fromkeys(sounds, 'pip install "gemini-live-trio[audio]"')
+        sounds["silent.wav"] = 'pip install "gemini-live-trio[audio]"'
     url = "--url"
     with socket.create_server(("127.0.0.1", 0)) as unused:
         nobody = f"ws://127.0.0.1:{unused.getsockname()[1]}"

@@ -28,7 +28,8 @@ from gemini_live_trio.events import (
     Unknown,
     Usage,
 )
-from gemini_live_trio.repl._render import Kind, Narrator, as_json, harmless, turn_is_over
+from gemini_live_trio.repl._json import as_json
+from gemini_live_trio.repl._render import Kind, Narrator, harmless, turn_is_over
 from gemini_live_trio.repl._rows import Row, Rows, cut
 
 

@@ -15,15 +15,17 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gemini_live_trio import SessionConfig, open_session, wire
-from gemini_live_trio.errors import MediaError
+from gemini_live_trio.errors import ConfigError, MediaError
 from gemini_live_trio.repl._errors import ConversationFailed
 from gemini_live_trio.repl._options import Options
+from gemini_live_trio.repl._patience import SILENT
 from gemini_live_trio.repl._plain import PlainScreen
-from gemini_live_trio.repl._script import PATIENCE, run_script
+from gemini_live_trio.repl._script import check_script, run_script
 from gemini_live_trio.repl._speaking import open_recorder
 from gemini_live_trio.simulator import ServerConnection, Simulator, open_simulator
 
 CONFIG = SessionConfig(model="gemini-3.8-live")
+TRANSCRIBING = SessionConfig(model="gemini-3.5-transcribe-live", response_modalities=["TEXT"])
 SPEECH = Path(__file__).parent.parent / "data" / "speech.wav"
 
 needs_audio = pytest.mark.skipif(
@@ -121,8 +123,8 @@ async def test_a_model_that_never_answers_is_given_up(
     begin = trio.current_time()
     error = await failure_of(script(tmp_path, ["Hello"], mind=None))
     assert isinstance(error, ConversationFailed)
-    assert str(error).startswith(f"The model did not answer within {PATIENCE:g} s")
-    assert trio.current_time() - begin == pytest.approx(PATIENCE, abs=5)
+    assert str(error).startswith(f"The model did not answer within {SILENT:g} s")
+    assert trio.current_time() - begin == pytest.approx(SILENT, abs=5)
 
 
 async def test_an_answer_that_a_broken_connection_swallowed_is_given_up(
@@ -144,26 +146,49 @@ async def test_an_answer_that_a_broken_connection_swallowed_is_given_up(
     assert "note> Connected again" in err(tmp_path)
 
 
+def _stream_ended(simulator: Simulator) -> bool:
+    messages = [frame.message for frame in simulator.received if frame.message]
+    return any(it.realtime_input and it.realtime_input.audio_stream_end for it in messages)
+
+
 def _text_of(message: wire.LiveClientMessage | None) -> str | None:
     return message.realtime_input.text if message and message.realtime_input else None
 
 
-async def test_a_model_that_only_transcribes_is_done_when_it_falls_silent(
+@needs_audio
+def test_a_model_that_only_transcribes_is_done_when_it_falls_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "CONFIG", TRANSCRIBING)
+    (tmp_path / "speech.pcm").write_bytes(bytes(3200))
+
+    async def check() -> None:
+        async with script(tmp_path, [tmp_path / "speech.pcm"], mind=None) as (simulator, _):
+            server = await simulator.accept()
+            while not _stream_ended(simulator):  # noqa: ASYNC110 - the disk takes its time
+                await trio.sleep(0.1)
+            for text in ("Hello, ", "hello."):
+                heard = wire.LiveServerContent(input_transcription=wire.Transcription(text=text))
+                await server.send(wire.LiveServerMessage(server_content=heard))
+                await trio.sleep(2)  # a pause, but not yet silence
+            begin = trio.current_time()
+        assert trio.current_time() - begin < 5
+
+    patiently(check)
+    assert out(tmp_path) == "heard> Hello, hello.\n"
+
+
+async def test_a_model_that_only_transcribes_answers_no_text(
     autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = SessionConfig(model="gemini-3.5-transcribe-live", response_modalities=["TEXT"])
-    monkeypatch.setitem(globals(), "CONFIG", config)
-    async with script(tmp_path, ["Hello"], mind=None) as (simulator, _):
-        server = await simulator.accept()
-        await wait_all_tasks_blocked()
-        for text in ("Hello, ", "hello."):
-            heard = wire.LiveServerContent(input_transcription=wire.Transcription(text=text))
-            await server.send(wire.LiveServerMessage(server_content=heard))
-            await wait_all_tasks_blocked()
-            autojump_clock.jump(2)  # a pause, but not yet silence
-        begin = trio.current_time()
-    assert trio.current_time() - begin < 5
-    assert out(tmp_path) == "heard> Hello, hello.\n"
+    monkeypatch.setitem(globals(), "CONFIG", TRANSCRIBING)
+    error = await failure_of(script(tmp_path, ["Hello"], mind=None))
+    assert isinstance(error, ConfigError)
+    assert "text can't be sent to it" in str(error)
+    assert trio.current_time() < 1
+    for turns in (["Hello"], []):  # without turns, lines would be text too
+        with pytest.raises(ConfigError, match="writes down what it hears and nothing else"):
+            await check_script(Options(config=TRANSCRIBING, turns=turns))
 
 
 async def test_a_turn_that_goes_on_is_waited_for(autojump_clock: MockClock, tmp_path: Path) -> None:
@@ -171,7 +196,7 @@ async def test_a_turn_that_goes_on_is_waited_for(autojump_clock: MockClock, tmp_
         server = await simulator.accept()
         await say(server, "Let me think.", interaction_status="IN_PROGRESS")
         await wait_all_tasks_blocked()
-        autojump_clock.jump(PATIENCE / 2)
+        autojump_clock.jump(SILENT / 2)
         await say(server, "42.", interaction_status="IDLE")
     assert out(tmp_path) == "Let me think.\n42.\n"
 

@@ -22,7 +22,12 @@ from devices.sounds import (
 
 from gemini_live_trio import GeminiApi, LiveSession, SessionConfig, errors, open_session
 from gemini_live_trio.events import Interrupted, ModelAudio, Speaker, TurnComplete, VoiceActivity
-from gemini_live_trio.media import open_microphone, open_speaker
+from gemini_live_trio.media import (
+    SoundBlock,
+    open_echo_canceller,
+    open_microphone,
+    open_speaker,
+)
 from gemini_live_trio.simulator import Simulator, open_simulator
 from gemini_live_trio.voice import run_voice
 
@@ -78,12 +83,6 @@ class Sent:
         return samples[begin:end]
 
 
-async def talk(session: LiveSession) -> None:
-    # The rig's speaker isn't heard by its microphone. WebRTC's canceller, which first has to learn
-    # that, swallows the first second of who cuts in.
-    await run_voice(session, microphone="vmic", speaker="vspeaker", echo="headphones")
-
-
 def is_over(recording: Recording) -> bool:
     return recording.quiet_for(1.0)
 
@@ -124,7 +123,8 @@ async def test_who_cuts_in_hears_silence_and_then_the_next_answer_from_its_first
         open_microphone("vspeaker_mon", rate_hz=24_000) as listener,
         trio.open_nursery() as nursery,
     ):
-        nursery.start_soon(talk, session)
+        # The rig's speaker isn't heard by its microphone, and WebRTC must find that out in time.
+        nursery.start_soon(lambda: run_voice(session, microphone="vmic", speaker="vspeaker"))
         nursery.start_soon(sent.watch, session)
         nursery.start_soon(say, "Please count as far as thirty.")
         first = await heard(listener, lambda r: r.heard_seconds > 1)
@@ -210,3 +210,37 @@ async def test_a_missing_device_is_told_before_anything_is_sent() -> None:
         with pytest.raises(errors.MediaError, match="did you mean 'vspeaker'"):
             await run_voice(session, microphone="vmic", speaker="vspeeker")
         assert session.statistics().frames_sent == 1
+
+
+@pytest.mark.parametrize("part", ["microphone", "speaker", "echo"])
+async def test_a_part_whose_block_was_left_is_told_of_at_once(part: str) -> None:
+    async with (
+        open_microphone("vmic") as microphone,
+        open_speaker("vspeaker") as speaker,
+        open_echo_canceller("half_duplex") as echo,
+    ):
+        parts = {"microphone": microphone, "speaker": speaker, "echo": echo}
+    chosen = {"microphone": "vmic", "speaker": "vspeaker", "echo": "off"} | {part: parts[part]}
+    async with conversation() as (session, _):
+        await session.send_text("Hello!")
+        with trio.fail_after(30), pytest.raises(trio.ClosedResourceError):
+            await run_voice(session, **chosen)  # type: ignore[arg-type]
+
+
+class CtrlC:
+    """A canceller during whose work the user presses it."""
+
+    def reference(self, far: SoundBlock, /, **_: object) -> None:
+        pass
+
+    def process(self, near: SoundBlock, /, **_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    def close(self) -> None:
+        pass
+
+
+async def test_ctrl_c_leaves_it_in_no_group() -> None:
+    async with conversation() as (session, _):
+        with pytest.raises(KeyboardInterrupt):
+            await run_voice(session, microphone="vmic", speaker="vspeaker", echo=CtrlC())

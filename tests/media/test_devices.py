@@ -1,8 +1,10 @@
 """Devices of every kind: which is meant, what it refuses, and what comes of that."""
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,6 +68,7 @@ def test_a_device_is_found_by_number_name_or_a_part_of_it(
         ("xyz", "there is 'USB Headset: Audio' or 'Webcam C920'."),
         ("", "There is no microphone ''"),
         (7, "There is no microphone 7"),
+        ("1", "There is no microphone '1'; for the device with that number, give the int 1."),
         ("e", "'e' may be 'USB Headset: Audio' or 'Webcam C920'; say more of its name."),
     ],
 )
@@ -218,10 +221,20 @@ async def test_blocks_of_another_length_than_was_asked_for_lose_nothing(plug: Pl
         {"rate_hz": 10**9},
         {"block_ms": 0},
         {"block_ms": 10_000},
+        {"rate_hz": 16_000.0},
+        {"block_ms": 20.0},
+        {"block_ms": "20"},
+        {"latency": -1},
+        {"latency": math.nan},
+        {"latency": "medium"},
+        {"latency": 100},
+        {"device": 3.0},
+        {"device": b"Both"},
+        {"device": True},
     ],
 )
-async def test_absurd_numbers_are_refused_before_anything_is_opened(
-    plug: Plug, options: dict[str, int]
+async def test_absurd_options_are_refused_before_anything_is_opened(
+    plug: Plug, options: dict[str, Any]
 ) -> None:
     fake = plug(Card("Both", inputs=1, outputs=1))
     for opened in (open_microphone, open_speaker):
@@ -229,6 +242,51 @@ async def test_absurd_numbers_are_refused_before_anything_is_opened(
             async with opened(**options):  # type: ignore[operator]
                 pass
     assert not fake.tried
+
+
+@pytest.mark.parametrize("buffer_ms", [0, 19, 60_001, math.inf, math.nan, 250.5, "500"])
+async def test_an_absurd_buffer_of_a_microphone_is_refused(plug: Plug, buffer_ms: Any) -> None:
+    plug(Card("In", inputs=1))
+    with pytest.raises(errors.ConfigError, match="buffer_ms must be 20 to 60,000 milliseconds"):
+        async with open_microphone(buffer_ms=buffer_ms):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        *(
+            ({"buffer_seconds": value}, "buffer_seconds must be 0.1 to 86,400")
+            for value in (0, math.inf, math.nan, "10")
+        ),
+        *(
+            ({"prebuffer_ms": value}, "prebuffer_ms must be 0 to 10,000 milliseconds")
+            for value in (-1, 10**9, math.nan, "80")
+        ),
+    ],
+)
+async def test_an_absurd_buffer_of_a_speaker_is_refused(
+    plug: Plug, options: dict[str, Any], words: str
+) -> None:
+    plug(Card("Out", outputs=1))
+    with pytest.raises(errors.ConfigError, match=words):
+        async with open_speaker(**options):
+            pass
+
+
+async def test_an_array_is_refused_where_bytes_are_played(plug: Plug) -> None:
+    plug(Card("Out", outputs=1))
+    async with open_speaker() as speaker:
+        for play in (speaker.play, lambda pcm: trio.to_thread.run_sync(speaker.play_nowait, pcm)):
+            with pytest.raises(errors.ConfigError, match="must be bytes of 16-bit samples, not nd"):
+                await play(np.zeros(100, np.int16))  # type: ignore[arg-type]
+
+
+async def test_a_view_of_samples_counts_in_bytes(plug: Plug) -> None:
+    plug(Card("Out", outputs=1))
+    async with open_speaker() as speaker:
+        speaker.play_nowait(memoryview(np.zeros(2_400, np.int16)))  # type: ignore[arg-type]
+        assert speaker.statistics().waiting_seconds == pytest.approx(0.1)
 
 
 async def test_a_piece_of_sound_with_an_absurd_rate_is_refused(plug: Plug) -> None:

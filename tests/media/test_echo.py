@@ -17,9 +17,11 @@ from media.echoes import (  # noqa: E402
     Devices,
     as_int16,
     dbfs,
+    echo_of,
     erle,
     likeness,
     needs,
+    noise,
     seconds,
     speech,
     through,
@@ -27,6 +29,7 @@ from media.echoes import (  # noqa: E402
 
 from gemini_live_trio.errors import ConfigError  # noqa: E402
 from gemini_live_trio.media._echo import open_echo_canceller  # noqa: E402
+from gemini_live_trio.media._echo_drift import EchoWatch  # noqa: E402
 
 LENGTH = 13.0
 CANCELLING = ["webrtc", "speexdsp"]
@@ -109,6 +112,51 @@ async def test_who_talks_alone_is_left_as_they_are(backend, far, user):
     voice = as_int16(user)[part]
     assert likeness(voice, out[part]) > 0.97
     assert abs(dbfs(out[part]) - dbfs(voice)) < 1
+
+
+async def test_who_cuts_in_where_there_is_no_echo_is_understood(backend, far):
+    user = np.concatenate((np.zeros(seconds(3)), speech(3, seed=11)))
+    async with open_echo_canceller(backend) as echo:
+        _, out = through(echo, far, user, gain_db=-200)
+        out = without_delay(out, echo)
+        assert echo.statistics().bypassed == (backend == "webrtc")
+    part = slice(seconds(3), seconds(6))
+    voice = as_int16(user)[part]
+    assert likeness(voice, out[part]) > 0.97
+    assert abs(dbfs(out[part]) - dbfs(voice)) < 1
+
+
+def watched(far, *, gain_db, length):
+    """Tell, second by second, whether an echo is missed that isn't there, or comes after 5 s."""
+    watch = EchoWatch()
+    heard = noise(length)
+    heard[seconds(5) :] += echo_of(far, gain_db=gain_db)[seconds(5) : seconds(length)]
+    far, near = as_int16(far), as_int16(heard)
+    absent = []
+    for begin in range(0, len(near), seconds(1)):
+        part = slice(begin, begin + seconds(1))
+        watch.take(near[part], far[part], skew=0.0)
+        absent.append(watch.absent)
+    return absent
+
+
+@pytest.mark.parametrize("gain_db", [6, -6, -30])
+def test_an_echo_that_was_missing_and_comes_is_noticed(far, gain_db):
+    absent = watched(far, gain_db=gain_db, length=9)
+    assert absent[1:5] == [True] * 4
+    assert not any(absent[7:])
+
+
+async def test_an_echo_is_not_missed_because_somebody_talks_over_it(far, user):
+    needs("webrtc")
+    async with open_echo_canceller("webrtc") as echo:
+        through(echo, far, user * 3)
+        assert not echo.statistics().bypassed
+
+
+def test_of_a_tone_no_echo_is_missed():
+    far = np.sin(np.arange(seconds(9)) * 0.17) * 0.1
+    assert not any(watched(far, gain_db=-200, length=9))
 
 
 async def test_a_known_delay_is_learned_faster(far):

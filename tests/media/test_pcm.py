@@ -159,6 +159,37 @@ def test_half_a_sample_has_no_level() -> None:
         level(b"abc")
 
 
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        (np.zeros(4, np.int32), "int16 or float32, not int32"),
+        (np.zeros(4), "int16 or float32, not float64"),
+        ([1, 2], "bytes of 16-bit samples, not list"),
+    ],
+)
+def test_what_is_no_sound_has_no_level(samples: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        level(samples)
+
+
+def test_a_view_of_samples_has_the_level_of_its_bytes() -> None:
+    half = np.full(321, 16_384, "<i2")
+    assert level(memoryview(half)) == level(half)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("samples", [[0, 1], "ab", None])
+def test_what_is_neither_an_array_nor_bytes_is_refused(samples: Any) -> None:
+    with AudioEncoder() as encoder, pytest.raises(ConfigError, match="must be bytes of 16-bit"):
+        encoder.encode(samples)
+
+
+def test_a_closed_encoder_says_that_it_is_one() -> None:
+    encoder = AudioEncoder()
+    encoder.close()
+    with pytest.raises(trio.ClosedResourceError, match="this encoder was closed"):
+        encoder.encode(bytes(640))
+
+
 # --- Blocks ---------------------------------------------------------------------------------
 
 
@@ -344,6 +375,9 @@ def test_a_rate_that_20_ms_do_not_divide_has_shorter_blocks() -> None:
         ({"block_ms": 0}, "block_ms must be"),
         ({"block_ms": 10_001}, "block_ms must be"),
         ({"block_ms": math.nan}, "block_ms must be"),
+        ({"block_ms": 20.5}, "block_ms must be 1 to 10,000 milliseconds, not 20.5; give an int"),
+        ({"block_ms": "20"}, "block_ms must be"),
+        ({"from_hz": 48_000, "backend": "sox"}, "'samplerate' or 'soxr', not 'sox'"),
         ({"channels": 0}, "channels must be"),
     ],
 )

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from gemini_live_trio.errors import ConfigError, MediaError, MissingDependency
-from gemini_live_trio.media import RawPcm, open_sound
+from gemini_live_trio.media import RawPcm, SoundReader, open_sound
 
 np = pytest.importorskip("numpy", reason="needs the extra audio")
 soundfile = pytest.importorskip("soundfile", reason="needs the extra audio")
@@ -301,6 +302,49 @@ async def test_a_damaged_flac_gives_what_comes_before(tmp_path: Path) -> None:
     assert "cut.flac is damaged after" in warnings[0]
 
 
+async def test_a_cut_mp3_says_so_at_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "cut.mp3"
+    soundfile.write(path, tone(16_000, 4.0), 16_000, format="MP3")
+    assert (await read(path))[1] == []
+    os.truncate(path, path.stat().st_size // 2)
+    samples, warnings = await read(path)
+    assert len(samples) < 48_000
+    assert warnings == [
+        "cut.mp3 is cut off: it should last 4.0 s, "
+        f"and the {len(samples) / 16_000:.1f} s that are there are used."
+    ]
+
+
+async def test_a_flac_from_a_pipe_is_whole_although_its_length_is_unknown(tmp_path: Path) -> None:
+    path = tmp_path / "piped.flac"
+    soundfile.write(path, tone(16_000, 1.0), 16_000)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    async with open_sound(path) as sound:
+        blocks = [block async for block in sound]
+        assert (sound.seconds, sound.fraction, sound.warnings) == (math.inf, 0.0, [])
+    assert len(b"".join(blocks)) == 32_000
+
+
+async def test_a_recording_is_read_by_one_task_within_its_block() -> None:
+    refused: list[trio.BusyResourceError] = []
+
+    async def read_one(sound: SoundReader) -> None:
+        try:
+            await anext(sound)
+        except trio.BusyResourceError as error:
+            refused.append(error)
+
+    async with open_sound(SPEECH) as sound, trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(read_one, sound)
+    assert len(refused) == 2
+    with pytest.raises(trio.ClosedResourceError, match="this recording was closed"):
+        await anext(sound)
+
+
 def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     """Every kind of file that is no sound, with what must be said of it."""
     soundfile.write(folder / "none.wav", np.zeros(0), 16_000)
@@ -355,8 +399,24 @@ async def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
             pass
 
 
-@pytest.mark.parametrize(("rate_hz", "block_ms"), [(0, 20), (16_000, 0), (16_000, -1)])
-async def test_blocks_of_no_length_are_refused(rate_hz: int, block_ms: int) -> None:
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        ("any.wav", {"raw": "s16le"}),
+        ("any.wav", {"raw": {"rate_hz": 8_000}}),
+        *((path, {}) for path in (None, 3, b"any.wav", "")),
+    ],
+)
+async def test_what_is_of_another_type_is_refused(path: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"raw must be a RawPcm|A file is named by"):
+        async with open_sound(path, **options):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "block_ms"), [(0, 20), (16_000, 0), (16_000, -1), (16_000, 20.5), (16_000, "20")]
+)
+async def test_blocks_of_no_length_are_refused(rate_hz: int, block_ms: Any) -> None:
     with pytest.raises(ConfigError, match="must be"):
         async with open_sound("any.wav", rate_hz=rate_hz, block_ms=block_ms):
             pass

@@ -297,6 +297,12 @@ def test_absurd_channels_are_refused(channels: Any) -> None:
         Resampler(48_000, 16_000, channels=channels)
 
 
+@pytest.mark.parametrize("option", ["purpose", "backend"])
+def test_a_misspelt_choice_is_refused(option: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{option} must be .*, not 'Live'"):
+        Resampler(48_000, 16_000, **{option: "Live"})  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("rates", [(1_000, 768_000), (768_000, 1_000), (767_999, 1_001)])
 def test_the_utmost_rates_work_or_say_why_not(rates: tuple[int, int]) -> None:
     for backend in ("libspeexdsp", "soxr"):
@@ -315,6 +321,7 @@ def test_the_utmost_rates_work_or_say_why_not(rates: tuple[int, int]) -> None:
         (np.zeros((5, 2), "f4"), r"shape \(frames, 1\)"),
         (np.zeros((5, 1, 1), "f4"), r"shape \(frames, 1\)"),
         (np.zeros((), "f4"), r"shape \(frames, 1\)"),
+        (b"\0\0", "must be an array of numpy, not bytes"),
     ],
 )
 def test_arrays_that_are_no_sound_are_refused(samples: Any, said: str) -> None:

@@ -1,13 +1,15 @@
 """The model's voice in a file, whatever happens."""
 
+import array
 import os
 import wave
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 
-from gemini_live_trio.errors import MediaError
+from gemini_live_trio.errors import ConfigError, MediaError
 from gemini_live_trio.media import open_wav_writer
 
 
@@ -108,4 +110,35 @@ async def test_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.wav")
     with pytest.raises(MediaError, match="is no ordinary file"):
         async with open_wav_writer(tmp_path / "fifo.wav"):
+            pass
+
+
+@pytest.mark.parametrize("rate_hz", [0, -5, 16_000.0, "16000"])
+async def test_an_absurd_rate_is_refused(tmp_path: Path, rate_hz: Any) -> None:
+    async with open_wav_writer(tmp_path / "out.wav") as wav:
+        with pytest.raises(ConfigError, match="rate_hz must be 1,000 to 768,000"):
+            await wav.write(b"abcd", rate_hz=rate_hz)
+        await wav.write(b"abcd")
+    assert content(tmp_path / "out.wav") == (24_000, b"abcd")
+
+
+@pytest.mark.parametrize("pcm", [array.array("h", [0]), "abcd", None])
+async def test_what_is_not_bytes_is_refused(tmp_path: Path, pcm: Any) -> None:
+    async with open_wav_writer(tmp_path / "out.wav") as wav:
+        with pytest.raises(ConfigError, match="must be bytes of 16-bit samples"):
+            await wav.write(pcm)
+
+
+async def test_after_its_block_it_takes_nothing(tmp_path: Path) -> None:
+    async with open_wav_writer(tmp_path / "out.wav") as wav:
+        await wav.write(b"abcd")
+    for pcm in (b"ef", bytes(100_000)):
+        with pytest.raises(trio.ClosedResourceError, match="this recording was closed"):
+            await wav.write(pcm)
+
+
+@pytest.mark.parametrize("path", [None, 5, ""])
+async def test_what_names_no_file_is_refused(path: Any) -> None:
+    with pytest.raises(ConfigError, match="A file is named by"):
+        async with open_wav_writer(path):
             pass

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -76,6 +77,20 @@ async def test_looking_is_a_checkpoint_and_takes_one_reader(client: Client) -> N
         await anext(screen)
 
 
+async def test_after_the_block_nobody_waits_for_a_picture(client: Client) -> None:
+    async with open_screen(display=client.server.name) as screen:
+        pass
+    with trio.fail_after(PATIENCE), pytest.raises(trio.ClosedResourceError):
+        await anext(screen)  # one was due
+
+
+@pytest.mark.parametrize("options", [{"target": 3}, {"target": b"desktop"}, {"display": 5}])
+async def test_what_names_nothing_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"is one of list_targets|is named as in"):
+        async with open_screen(**options):
+            pass
+
+
 async def test_a_reader_elsewhere_is_told_that_the_block_was_left(client: Client) -> None:
     told = trio.Event()
 
@@ -95,6 +110,9 @@ async def test_a_reader_elsewhere_is_told_that_the_block_was_left(client: Client
 @pytest.mark.parametrize(
     ("option", "value"),
     [
+        *((option, "1") for option in ("interval", "max_side", "quality", "max_bytes")),
+        ("quality", 75.5),
+        ("max_side", 100.5),
         *(("interval", value) for value in (0, -1, 0.05, 3601, math.inf, math.nan)),
         *(("max_side", value) for value in (0, 63, 20_000)),
         *(("quality", value) for value in (0, 96)),

@@ -1,0 +1,158 @@
+"""The terminal client without a terminal: a front in memory, a simulator, a virtual clock."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from gemini_live_trio import LiveSession, SessionConfig, open_session
+from gemini_live_trio.repl._client import Client
+from gemini_live_trio.repl._commands import Suggestion
+from gemini_live_trio.repl._keeper import Plan
+from gemini_live_trio.repl._options import Options
+from gemini_live_trio.repl._render import Kind
+from gemini_live_trio.repl._speaking import open_recorder
+from gemini_live_trio.simulator import Simulator, open_simulator
+
+CONFIG = SessionConfig(model="gemini-3.8-live")
+
+
+class Person:
+    """A front, and the person before it."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        """What was shown, each with its mark."""
+        self.bar = ""
+        self.speaking = False
+        self.answers: deque[bool] = deque()
+        """To the questions that are asked."""
+        self.choices: Callable[[str], Sequence[Suggestion]] = lambda _blank: ()
+        self._to_type, self._typed = trio.open_memory_channel[str](math.inf)
+        self._presses = trio.Semaphore(0)
+        self._gone = trio.Event()
+        self._open: Kind | None = None
+        self._shown = trio.Event()
+
+    # --- As a person -----------------------------------------------------------------------
+
+    async def types(self, line: str) -> list[str]:
+        """Type a line, wait until nothing moves any more, and return what was shown since."""
+        before = len(self.lines)
+        self._to_type.send_nowait(line)
+        await settled()
+        return self.lines[before:]
+
+    async def presses_ctrl_c(self) -> None:
+        """Press it while the model speaks."""
+        self._presses.release()
+        await settled()
+
+    def leaves(self) -> None:
+        """Press Ctrl-D."""
+        self._gone.set()
+
+    async def sees(self, pattern: str) -> str:
+        """Wait until a line is shown in which the pattern is found."""
+        while True:
+            for line in self.lines:
+                if re.search(pattern, line):
+                    return line
+            self._shown = trio.Event()
+            await self._shown.wait()
+
+    # --- As a front ------------------------------------------------------------------------
+
+    def add(self, kind: Kind, text: str) -> None:
+        """See ``Screen``."""
+        if self._open is not kind:
+            self.lines.append(kind.mark)
+        self._open = kind
+        self.lines[-1] += text
+        self._shown.set()
+
+    def end(self) -> None:
+        """See ``Screen``."""
+        self._open = None
+
+    def line(self, kind: Kind, text: str) -> None:
+        """See ``Screen``."""
+        self._open = None
+        self.lines.append(f"{kind.mark}{text}")
+        self._shown.set()
+
+    async def typed(self) -> str:
+        """See ``Front``."""
+        return await self._typed.receive()
+
+    async def interrupted(self) -> None:
+        """See ``Front``."""
+        await self._presses.acquire()
+
+    async def left(self) -> None:
+        """See ``Front``."""
+        await self._gone.wait()
+
+    async def ask(self, question: str) -> bool:
+        """See ``Front``."""
+        await trio.lowlevel.checkpoint()
+        self.line(Kind.NOTE, question)
+        return self.answers.popleft()
+
+    async def flush(self) -> None:
+        """See ``Front``."""
+        await trio.lowlevel.checkpoint()
+
+    def status(self, text: str) -> None:
+        """See ``Front``."""
+        self.bar = text
+
+    def offer(self, choices: Callable[[str], Sequence[Suggestion]]) -> None:
+        """See ``Front``."""
+        self.choices = choices
+
+
+async def settled() -> None:
+    """Wait until an answer, if one was asked for, has come."""
+    for _ in range(5):
+        await trio.sleep(1)
+        await wait_all_tasks_blocked()
+
+
+@asynccontextmanager
+async def client(
+    *, config: SessionConfig = CONFIG, simulator: Simulator | None = None, **options: Any
+) -> AsyncIterator[tuple[Person, Simulator]]:
+    """Run the client for the length of the block, which ends with the person's leaving."""
+    mind = options.pop("mind", "rules")
+    pace = options.pop("pace", 0.0)
+    async with (
+        open_simulator(port=None, mind=mind, commands=True, pace=pace) as opened,
+        open_recorder(None) as recorder,
+    ):
+        server = simulator or opened
+
+        def opener(plan: Plan, **how: Any) -> AbstractAsyncContextManager[LiveSession]:
+            return open_session(plan.config, tools=plan.tools, connector=server.connector, **how)
+
+        person = Person()
+        running = Client(
+            Options(config=config, simulate=True, **options),
+            config,
+            person,
+            recorder,
+            opener,
+            where="the simulator",
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(running.run)
+            await person.sees("^note> Connected")
+            yield person, server
+            person.leaves()

@@ -1,0 +1,271 @@
+"""The terminal client: what is typed, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trio
+from cli.client import client, settled
+from trio.testing import MockClock
+
+from gemini_live_trio.repl._commands import COMMANDS
+from gemini_live_trio.repl._taping import Tape
+
+SPEECH = Path(__file__).parent.parent / "data" / "speech.wav"
+
+
+async def test_a_conversation(autojump_clock: MockClock) -> None:
+    async with client() as (person, _):
+        shown = await person.types("My name is Ada.")
+        assert shown[0] == "you> My name is Ada."
+        assert "model> Hello, Ada. I will remember that." in shown
+
+
+async def test_the_status_bar_tells_how_things_stand(autojump_clock: MockClock) -> None:
+    async with client() as (person, _):
+        await settled()
+        assert "connected" in person.bar
+        await person.types("Hello!")
+        assert "tokens" in person.bar
+        assert "limit 9:" in person.bar
+
+
+async def test_an_idle_session_sleeps_and_wakes_with_the_conversation(
+    autojump_clock: MockClock,
+) -> None:
+    async with client(sleep_after=90.0) as (person, server):
+        await person.types("My name is Ada.")
+        await person.sees("the connection sleeps")
+        await trio.sleep(1)
+        assert "asleep" in person.bar
+        assert not server.connections
+        shown = await person.types("What is my name?")
+        assert "model> Your name is Ada." in shown
+
+
+async def test_a_session_that_breaks_is_told_and_the_next_input_opens_another(
+    autojump_clock: MockClock,
+) -> None:
+    async with client() as (person, _):
+        await person.types("My name is Ada.")
+        await person.types("!close 1009")
+        await person.sees("The next input opens another connection")
+        await trio.sleep(1)
+        assert "asleep" in person.bar
+        shown = await person.types("What is my name?")
+        assert "model> Your name is Ada." in shown
+
+
+async def test_staged_settings_wait_and_are_applied_with_the_conversation_kept(
+    autojump_clock: MockClock,
+) -> None:
+    async with client() as (person, _):
+        await person.types("My name is Ada.")
+        (shown,) = await person.types("/system set Don't be brief.")
+        assert shown == "note> Waiting for /apply: system instruction: Don't be brief."
+        assert "/apply" in person.bar
+        await person.types("/voice puck")
+        shown = (await person.types("/apply"))[-1]
+        assert "voice: Puck; system instruction: Don't be brief." in shown
+        assert "the conversation goes on as it was" in shown
+        assert "/apply" not in person.bar
+        assert "model> Your name is Ada." in await person.types("What is my name?")
+
+
+async def test_another_model_is_told_what_was_said(autojump_clock: MockClock) -> None:
+    async with client() as (person, _):
+        await person.types("My name is Ada.")
+        await person.types("/model gemini-3.1-flash-live-preview")
+        shown = (await person.types("/model apply"))[-1]
+        assert "was told what had been said" in shown
+        assert "model> Your name is Ada." in await person.types("What is my name?")
+
+
+@pytest.mark.filterwarnings("ignore::gemini_live_trio.CapabilityWarning")
+async def test_settings_that_do_not_work_leave_the_old_ones_in_force(
+    autojump_clock: MockClock,
+) -> None:
+    async with client() as (person, _):
+        await person.types("My name is Ada.")
+        await person.types("/model gemini-of-another-world")
+        shown = await person.types("/apply")
+        assert any(line.startswith("note> Nothing is known here of the model") for line in shown)
+        assert any(line.startswith("error> ") and "1008" in line for line in shown)
+        assert "/apply" in person.bar
+        assert "model> Your name is Ada." in await person.types("What is my name?")
+
+
+async def test_settings_that_are_known_to_fail_are_not_tried(autojump_clock: MockClock) -> None:
+    async with client() as (person, server):
+        before = len(server.connections)
+        await person.types("/model gemini-2.0-flash-live-001")
+        (shown,) = await person.types("/apply")
+        assert shown.startswith("error> ")
+        assert len(server.connections) == before
+
+
+async def test_nothing_waits(autojump_clock: MockClock) -> None:
+    async with client() as (person, _):
+        assert await person.types("/apply") == ["note> Nothing waits to be applied."]
+        assert await person.types("/system clear") == ["note> As it is already."]
+
+
+async def test_reconnecting_on_request(autojump_clock: MockClock) -> None:
+    async with client() as (person, _):
+        shown = await person.types("/reconnect")
+        assert "note> A new connection; the conversation goes on." in shown
+
+
+async def test_usage_and_status(autojump_clock: MockClock) -> None:
+    async with client() as (person, _):
+        await person.types("Hello!")
+        shown = await person.types("/usage")
+        assert shown[0].startswith("note> All in all ")
+        assert shown[1].startswith("note> Turn 1: ")
+        text = "\n".join(await person.types("/status"))
+        for word in ("connection", "connected, the simulator", "model", "tokens"):
+            assert word in text
+
+
+async def test_help_is_enough_to_use_each_command(autojump_clock: MockClock) -> None:
+    async with client() as (person, _):
+        text = "\n".join(await person.types("/help"))
+        for command in COMMANDS:
+            assert command.name in text
+        shown = await person.types("/help system")
+        assert any("/system set TEXT" in row for row in shown)
+        assert (await person.types("/help nonsense"))[0].startswith("error> There is no command")
+
+
+async def test_ctrl_c_silences_the_model_once(autojump_clock: MockClock) -> None:
+    async with client(pace=1.0) as (person, _):
+        person._to_type.send_nowait("Tell me a story")
+        await person.sees("Once upon")
+        await trio.sleep(0.5)
+        assert person.speaking
+        await person.presses_ctrl_c()
+        await person.sees("The model was interrupted")
+        assert not person.speaking
+
+
+async def test_tools_are_listed_staged_and_applied(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    async with client(workspace=tmp_path) as (person, server):
+        rows = "\n".join(await person.types("/tools list"))
+        assert re.search("clock +on ", rows)
+        assert re.search("read-file +off ", rows)
+        (shown,) = await person.types("/tools enable read_file")
+        assert shown == "note> Waiting for /apply: tools: +read-file"
+        (shown,) = await person.types("/tools enable reed-file")
+        assert "did you mean read-file?" in shown
+        await person.types("/tools apply")
+        declared = server.connections[-1].setup.tools[0].function_declarations
+        assert "read_file" in [declaration.name for declaration in declared]
+        (shown,) = await person.types("/tools")
+        assert shown == "note> In force: clock, read-file, timer"
+
+
+async def test_the_model_calls_a_tool(autojump_clock: MockClock) -> None:
+    async with client() as (person, _):
+        shown = await person.types('!call current_time {"timezone": "UTC"}')
+        assert 'tool> current_time(timezone="UTC")' in shown
+
+
+async def test_commands_run_only_with_consent(autojump_clock: MockClock, tmp_path: Path) -> None:
+    async with client(tools={"run-command": True}, workspace=tmp_path) as (person, _):
+        person.answers.append(False)
+        shown = "\n".join(await person.types('!call run_command {"argv": ["touch", "here"]}'))
+        assert "The model wants to run: touch here" in shown
+        assert "doesn't want" in shown
+        assert not (tmp_path / "here").exists()
+
+
+async def test_saving_the_conversation(autojump_clock: MockClock, tmp_path: Path) -> None:
+    async with client(sleep_after=90) as (person, _):
+        await person.types("My name is Ada.")
+        await person.sees("the connection sleeps")
+        await person.types("What is my name?")
+        await person.types(f"/save {tmp_path / 'talk of us.md'}")
+        await person.sees("Saved 4 utterances to .*talk of us.md")
+        text = (tmp_path / "talk of us.md").read_text()
+        assert text.index("**User:** My name is Ada.") < text.index("**Model:** Your name is Ada.")
+        await person.types(f"/save {tmp_path / 'talk.json'}")
+        await person.sees("Saved 4 utterances to .*talk.json")
+        entries = json.loads((tmp_path / "talk.json").read_text())
+        assert [entry["index"] for entry in entries] == [0, 1, 2, 3]
+        assert [entry["turn"] for entry in entries] == [1, 1, 2, 2]
+        person.answers.append(False)
+        await person.types(f"/save {tmp_path / 'talk.json'}")
+        await person.sees("talk.json stays as it was")
+        await person.types(f"/save {tmp_path / 'voice.wav'}")
+        await person.sees(r"Saved \d+\.\d s of the model's voice")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("/save talk.txt", "writes .md, .json and .wav"),
+        ("/save nowhere/talk.md", "There is no folder nowhere"),
+        ("/save .", "ends in nothing"),
+        ("/record talk.mp3", "writes WAV"),
+        ("/record stop", "Nothing is recorded"),
+        ("/record", "Nothing is recorded"),
+    ],
+)
+async def test_what_cannot_be_saved(typed: str, said: str, autojump_clock: MockClock) -> None:
+    async with client() as (person, _):
+        await person.types(typed)
+        await person.sees(said)
+
+
+async def test_recording_both_voices(autojump_clock: MockClock, tmp_path: Path) -> None:
+    path = tmp_path / "both.wav"
+    async with client(pace=1.0) as (person, _):
+        await person.types(f"/record {path}")
+        await person.sees("Recording both voices")
+        await settled()
+        assert "rec 0:" in person.bar
+        await person.types(f"@{SPEECH}")
+        await person.sees("I heard you speak")
+        await settled()
+        await person.types("/record stop")
+        await person.sees("Recorded")
+    with wave.open(str(path)) as file:
+        assert file.getframerate() == 24_000
+        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    loud = np.flatnonzero(np.abs(sound.astype(int)) > 300) / 24_000
+    (begins,) = np.nonzero(np.diff(loud, prepend=-1) > 0.4)
+    assert len(begins) >= 2  # the user, and then the model
+
+
+def test_a_tape_has_both_voices_where_they_were_heard() -> None:
+    tape = Tape()
+    second = np.full(24_000, 100, "<i2").tobytes()
+    tape.user(second, rate_hz=24_000, at=0.5)
+    tape.model(second + second, rate_hz=24_000, at=1.0)
+    tape.interrupted(2.0)
+    sound = np.frombuffer(tape.take(4.0), "<i2")
+    assert [sound[round(at * 24_000)] for at in (0.4, 0.6, 1.2, 1.6, 2.1)] == [0, 100, 200, 100, 0]
+    assert len(sound) == 4 * 24_000
+    tape.model(second, rate_hz=24_000, at=1.0)
+    assert np.frombuffer(tape.take(5.0), "<i2").all()
+
+
+def test_a_tape_is_bounded_and_counts_what_it_drops() -> None:
+    tape = Tape()
+    tape.model(bytes(2 * 24_000 * 601), rate_hz=24_000, at=0.0)
+    assert tape.dropped_seconds == 1.0
+
+
+def test_a_tape_takes_any_rate_and_never_wraps_round() -> None:
+    tape = Tape()
+    loud = np.full(16_000, 30_000, "<i2").tobytes()
+    tape.user(loud, rate_hz=16_000, at=0.0)
+    tape.model(np.full(24_000, 30_000, "<i2").tobytes(), rate_hz=24_000, at=0.0)
+    assert np.frombuffer(tape.take(1.0), "<i2")[12_000] == 32_767

@@ -170,7 +170,10 @@ def test_going_away_and_coming_back(terminal: Terminal) -> None:
     terminal.see(r"^you> a draft$")
     terminal.keys("Enter")
     terminal.see(r"^model> 7: 'a draft'$")
-    leave(terminal)
+    terminal.keys("C-d")
+    terminal.see(lambda screen: screen.rstrip().endswith("\nREADY>"))
+    terminal.type("clear; stty -g > after; cmp before after && echo as it still was")
+    terminal.see(r"^(READY> )?as it still was")
 
 
 def test_typing_while_five_hundred_fragments_come(terminal: Terminal) -> None:

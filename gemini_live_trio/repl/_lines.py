@@ -80,6 +80,7 @@ class LineFront(PlainScreen, Keyboard):
             async for _ in signals:
                 if not self._open:
                     self.raw("")  # the terminal shows ^C and stays in that row
+                    await self.flush()
                 self._take_ctrl_c()
                 await self.flush()
 

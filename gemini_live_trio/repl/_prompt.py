@@ -34,7 +34,7 @@ from typing import Any, Final
 import attrs
 import trio
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import create_app_session
+from prompt_toolkit.application import create_app_session, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import ConditionalCompleter
 from prompt_toolkit.document import Document
@@ -230,9 +230,8 @@ class Prompt(Keyboard):
             complete_in_thread=True,
             complete_while_typing=False,
             reserve_space_for_menu=4,
-            history=FileHistory(history_path(os.environ), self._complain),
+            history=FileHistory(history_path(os.environ), lambda why: self._remark(harmless(why))),
             key_bindings=self._keys(),
-            enable_suspend=True,
             style=STYLE,
             erase_when_done=True,
         )
@@ -342,9 +341,6 @@ class Prompt(Keyboard):
         self._to_show.extend(self._rows_of(text))
         self._wake.set()
 
-    def _complain(self, text: str) -> None:
-        self._remark(harmless(text))
-
     # --- The prompt's side: keys -----------------------------------------------------------------
 
     def _tell(self, function: Callable[..., object], *arguments: Any) -> None:
@@ -419,6 +415,13 @@ class Prompt(Keyboard):
         @keys.add("escape", "enter", filter=~asked & ~is_searching)
         def _(event: KeyPressEvent) -> None:
             event.current_buffer.insert_text("\n")
+
+        terminal = self._terminal
+        if terminal is not None:
+
+            @keys.add("c-z")
+            def _(_event: KeyPressEvent) -> None:
+                run_in_terminal(terminal.suspend)
 
         return keys
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
+import time
 from typing import Any, TextIO
 
 from prompt_toolkit.output import Output, create_output
@@ -37,6 +39,29 @@ class Terminal:
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()
+
+    def suspend(self) -> None:
+        """Stop this process, and what shares its terminal, until the shell lets it go on.
+
+        prompt-toolkit's own way comes back before the process has stopped, where another thread is
+        the one to take the signal; and it keeps some modes of the terminal. The shell finds both.
+        """
+        if sys.platform == "win32":
+            return
+        import termios
+
+        terminal = sys.stdin.fileno()
+        modes = termios.tcgetattr(terminal)
+        if self._saved is not None:
+            termios.tcsetattr(terminal, termios.TCSADRAIN, self._saved)
+        # Blocked in this thread, the signal can be seen to wait for another to take it, and that
+        # one stops this one too.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTSTP])
+        os.kill(0, signal.SIGTSTP)
+        while signal.SIGTSTP in signal.sigpending():
+            time.sleep(0.001)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTSTP])
+        termios.tcsetattr(terminal, termios.TCSADRAIN, modes)
 
     def give_back(self) -> None:
         """Restore the terminal without the thread; what it wouldn't take is dropped."""

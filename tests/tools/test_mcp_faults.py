@@ -6,10 +6,12 @@ import builtins
 import gc
 import json
 import logging
+import os
 import re
+import signal
 import sys
 import traceback
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -37,7 +39,7 @@ from trio.testing import wait_all_tasks_blocked
 from gemini_live_trio import SessionConfig, open_session, wire
 from gemini_live_trio.errors import McpError, MissingDependency, ToolError
 from gemini_live_trio.simulator import open_simulator
-from gemini_live_trio.tools import McpHttp, McpStdio, Tool, open_mcp_tools
+from gemini_live_trio.tools import McpHttp, McpStdio, McpTools, open_mcp_tools
 from gemini_live_trio.tools._mcp_stdio import Lines
 
 SECRET = "sesame-street-17"
@@ -344,16 +346,15 @@ async def test_tools_of_a_block_that_was_left_say_so() -> None:
 
 
 async def test_leaving_while_a_server_is_opened_again_does_not_hang() -> None:
-    async def call(tools: Sequence[Tool]) -> None:
-        with pytest.raises(ToolError):
-            await run(tools, "go")
+    async def call(tools: McpTools) -> None:
+        with pytest.raises(ToolError, match="has ended"):
+            await run(tools, "where")
 
     with trio.fail_after(PATIENCE):
-        async with (
-            trio.open_nursery() as nursery,
-            open_mcp_tools(broken("dies-in-call")) as tools,
-        ):
-            await call(tools)
+        async with trio.open_nursery() as nursery, open_mcp_tools(server()) as tools:
+            os.kill((await run(tools, "where"))["result"][0], signal.SIGKILL)
+            with pytest.raises(ToolError, match="has ended"):
+                await run(tools, "add", {"a": 1})
             nursery.start_soon(call, tools)
             await wait_all_tasks_blocked()
 

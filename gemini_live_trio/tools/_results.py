@@ -164,7 +164,10 @@ def failure(error: BaseException) -> Answer:
 def _words_of(error: BaseException) -> str | None:
     """What the tool says itself; also where a nursery has put its error into a group."""
     if isinstance(error, ToolError):
-        return str(error)
+        try:
+            return str(error)
+        except Exception:  # noqa: BLE001 - a subclass of the user's; what it wraps is logged
+            return None
     if isinstance(error, BaseExceptionGroup):
         texts = [_words_of(inner) for inner in error.exceptions]
         told = [text for text in texts if text is not None]

@@ -93,7 +93,8 @@ def answer_call(number: object, token: object) -> None:
                 "params": {"messages": [], "maxTokens": 1},
             }
         )
-    good = {"content": [{"type": "text", "text": "gone"}]}
+    text = str(os.getpid()) if HOW == "tells-who" else "gone"
+    good = {"content": [{"type": "text", "text": text}]}
     say({"id": number, "result": results.get(HOW, good)})
 
 

@@ -7,8 +7,9 @@ again.
 ========================  ====================================================================
 result                    ``response``
 ========================  ====================================================================
-a mapping, an attrs       the object itself; under ``output`` if it has a key ``output`` or
-object, a dataclass       ``error`` among others, which would hide them
+a mapping, a dataclass,   the object itself; under ``output`` if it has a key ``output`` or
+an attrs object or a      ``error`` among others, which would hide them
+pydantic model
 anything else             ``{"output": ...}``
 ``None``                  ``{"output": "done"}``
 empty                     ``{"output": "(empty list)"}`` and the like
@@ -39,7 +40,7 @@ import orjson
 
 from .. import wire
 from ..errors import ConfigError, ToolError
-from ._hints import Unsayable, choices, is_object
+from ._hints import Unsayable, choices, is_model, is_object
 from ._scalars import SCALARS
 
 __all__ = ["LIMIT_BYTES", "Answer", "ToolMedia", "Unwritable", "answer", "failure", "to_json"]
@@ -355,6 +356,10 @@ def _fields_of(value: Any) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
 
+def _dumped(model: Any) -> Any:
+    return model.model_dump(by_alias=True)
+
+
 @functools.cache
 def _converter() -> cattrs.Converter:
     """A converter of our own that takes one level off an object at a time.
@@ -366,4 +371,7 @@ def _converter() -> cattrs.Converter:
         if scalar.write is not None and kind is not bytes:
             converter.register_unstructure_hook(kind, scalar.write)
     converter.register_unstructure_hook_func(is_object, _fields_of)
+    converter.register_unstructure_hook_func(
+        is_model, lambda model: model.model_dump(by_alias=True)
+    )
     return converter

@@ -97,7 +97,8 @@ class Basics(Part):
         session = self._console.keeper.session
         if session is not None:
             counts = session.statistics()
-            rows.append(("session", f"{counts.connections} connections in {counts.uptime:,.0f} s"))
+            times = "connection" if counts.connections == 1 else "connections"
+            rows.append(("session", f"{counts.connections} {times} in {counts.uptime:,.0f} s"))
             if counts.answer is not None:
                 rows.append(("answers after", f"{counts.answer.last:.2f} s"))
             handle = session.resumption

@@ -179,6 +179,8 @@ TYPED: Final = (
     ("text", "is said to the model; no need to wait for it to finish"),
     ("@photo.jpg", 'a picture is shown, a recording spoken; @"with spaces.wav"'),
     ("//text, @@text", "text that begins with / or @"),
+    ("Alt-Enter, Ctrl-J", "begin a new line; Enter sends them all"),
+    ("Tab, Up, Ctrl-R", "complete; earlier lines; search them"),
     ("Ctrl-C", "silences the model, else clears the line; twice in a row leaves"),
     ("Ctrl-D", "on an empty line leaves"),
 )

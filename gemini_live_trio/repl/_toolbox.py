@@ -171,7 +171,11 @@ class ToolSwitches(Part):
         rows = [("tools", ", ".join(sorted(self._staged.active.tools)) or "none")]
         session = self._console.keeper.session
         if session is not None and (calls := session.statistics().tools):
-            counts = [f"{count} {name}" for name, count in attrs.asdict(calls).items() if count]
+            counts = [
+                f"{count} {name}"
+                for name, count in attrs.asdict(calls).items()
+                if count and name != "calls"
+            ]
             if counts:
                 rows.append(("tool calls", ", ".join(counts)))
         return rows

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 import cattrs
+import orjson
 
 from ..codec._scalars import describe
 from ..errors import ToolError
@@ -30,6 +31,7 @@ from ._hints import (
     array_parts,
     choices,
     fixed_parts,
+    is_model,
     is_object,
     renamed,
     table_part,
@@ -182,6 +184,7 @@ class Arguments:
         ):
             self._register(converter, parts_of, make)
         converter.register_structure_hook_factory(is_object, self._object_reader)
+        converter.register_structure_hook_func(is_model, _read_model)
         return converter
 
     def _register(
@@ -321,6 +324,18 @@ class Arguments:
                 raise _Misfit(([], str(words))) from error
 
         return reader
+
+
+def _read_model(value: Any, model: Any) -> Any:
+    """Have pydantic read what is its own, as the JSON that it came as."""
+    try:
+        return model.model_validate_json(orjson.dumps(value))
+    except ValueError as error:  # pydantic's, and that the value is none for JSON
+        told = getattr(error, "errors", None)
+        if told is None:
+            raise _Misfit(([], str(error))) from None
+        faults = told(include_url=False, include_context=False, include_input=False)
+        raise _Misfit(*[([*reversed(one["loc"])], str(one["msg"])) for one in faults]) from None
 
 
 def _copied(value: Any, _hint: Any) -> Any:

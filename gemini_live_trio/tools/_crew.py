@@ -183,14 +183,15 @@ class Crew:
         assert self._desk is not None
         ledger = self._desk.ledger
         run = ledger.same_as(entry, self._judge)
+        running = len(self._jobs) if run is None else sum(other.open for other in run.entries)
+        if running >= self.policy.most_calls:
+            told = f"{running} calls are running already; wait for their answers."
+            self._desk.refuse(entry, told, "too many calls")
+            return
         if run is not None:
             ledger.share(entry, run, now)
             if run.answer is not None:
                 self._desk.answer_now(entry, run.answer)
-            return
-        if len(self._jobs) >= self.policy.most_calls:
-            told = f"{len(self._jobs)} calls are running already; wait for their answers."
-            self._desk.refuse(entry, told, "too many calls")
             return
         tool = self._by_name[entry.call.name]
         deadline = now + seconds_for(tool, self.policy.timeout)
@@ -259,12 +260,16 @@ class Crew:
                 told: Sequence[Entry] = ()
             else:
                 told = self._desk.finished(run, given, now)
-        if given is not None:
-            for entry in told:
-                if rest is not None and entry is job.entry:
-                    await self._desk.answer(entry, rest, quietly=True)
-                else:
-                    await self._desk.answer(entry, given)
+        if given is None or not told:
+            return
+        # All but one are handed over at once: an answer that isn't can't be taken back.
+        first, *others = told
+        for entry in others:
+            self._desk.answer_now(entry, given)
+        if rest is not None and first is job.entry:
+            await self._desk.answer(first, rest, quietly=True)
+        else:
+            await self._desk.answer(first, given)
 
     async def _execute(self, job: _Job) -> tuple[Answer | None, Answer | None]:
         """Run the tool itself.

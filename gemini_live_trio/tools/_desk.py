@@ -151,7 +151,8 @@ class Desk:
                 conversation.turns.answered((call.id,))
             return
         if before is not None and before.call.id:
-            # It is gone, and so must its answer be.
+            # It is gone, and so must its answer be, wherever that waits.
+            self._core.gather_callers()
             conversation.delivery.cancelled((before.call.id,), before.call.reason)
             self._tell_outcomes()
         if self.closing or (crew is not None and crew.leaving):

@@ -12,6 +12,7 @@ import dataclasses
 import enum
 import inspect
 import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -247,6 +248,12 @@ def is_object(hint: Any) -> bool:
     return isinstance(hint, type) and (
         attrs.has(hint) or dataclasses.is_dataclass(hint) or _is_typed_dict(hint)
     )
+
+
+def is_model(hint: Any) -> bool:
+    """Tell whether a hint is a pydantic model: where there is one, pydantic was imported."""
+    pydantic = sys.modules.get("pydantic")
+    return pydantic is not None and isinstance(hint, type) and issubclass(hint, pydantic.BaseModel)
 
 
 def _is_typed_dict(kind: type) -> bool:

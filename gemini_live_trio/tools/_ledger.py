@@ -326,7 +326,8 @@ class Ledger:
         lost = next((other for other in run.entries if other.lost), None)
         if lost is not None:
             lost.follows = entry
-        run.entries.append(entry)
+        # The first stays, since the run is told of by it; what else has ended would only pile up.
+        run.entries[1:] = [*(other for other in run.entries[1:] if other.open), entry]
         run.unwanted = False
         if run in self._results:
             self._results.remove(run)

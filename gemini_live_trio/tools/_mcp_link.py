@@ -4,7 +4,7 @@ The SDK's connections are nurseries. A body inside one would be cancelled when t
 and its exceptions would come out in groups; so a task of the block's nursery enters them instead,
 and the body only asks it things.
 
-Four more things are done about the SDK (mcp 2.3):
+Four more things are done about the SDK (mcp 2.3), and a fifth in ``_mcp_stdio``:
 
 * A transport that fails takes all its requests with it and can't be used again. The next call
   opens another.
@@ -24,7 +24,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +33,7 @@ import trio
 
 from .._redact import Redactor, Secrets
 from ..errors import McpError, MissingDependency, ToolError
+from ._mcp_stdio import open_stdio
 from ._mcp_words import progress_text, read_result
 from ._tool import ToolContext
 
@@ -50,8 +51,7 @@ _log: Final = logging.getLogger("gemini_live_trio.mcp")
 
 _NAME: Final = "gemini-live-trio"
 _LEAVING: Final = 2.0
-"""Seconds to say goodbye over HTTP. Over stdio the SDK takes up to 2 for each of: letting the
-process end, asking it to, and killing it."""
+"""Seconds to say goodbye over HTTP."""
 _SEND_OR_DIAL: Final = 30.0
 _SILENT: Final = 300.0
 """Seconds without a byte of an answer, as the SDK has it; a call has a time-out of its own."""
@@ -141,6 +141,8 @@ class Link:
         self._held: _Held | None = None
         self._refused: int | None = None
         """The status of the newest answer over HTTP, where that was a refusal."""
+        self._flaw: str | None = None
+        """What a process did that can't go on."""
         self._redactor: Redactor = Redactor(secrets=Secrets(server.secrets()))
 
     def close(self) -> None:
@@ -170,9 +172,6 @@ class Link:
         Raises:
           ToolError: it failed; the text is for the model.
         """
-        if self._closed and (self._held is None or self._held.over.is_set()):
-            text = f"{self._label} was let go of: the block of open_mcp_tools has been left."
-            raise ToolError(self._redactor.text(text))
         held: _Held | None = None
         try:
             held = await self._open()
@@ -185,11 +184,15 @@ class Link:
             if held is None or not (held.over.is_set() or self._ended(error)):
                 raise ToolError(self._explain(error)) from self._clean(error)
             held.over.set()
-            text = f"{self._label} has ended; the next call opens it again."
+            text = f"{self._label} {self._flaw or 'has ended'}; the next call opens it again."
             raise ToolError(self._redactor.text(text)) from self._clean(error)
 
     async def _open(self) -> _Held:
         async with self._lock:
+            if self._closed:
+                raise self._error(
+                    f"{self._label} is closed: the block of open_mcp_tools has been left."
+                )
             if self._held is None or self._held.over.is_set():
                 try:
                     self._held = await self._nursery.start(self._hold)
@@ -203,6 +206,7 @@ class Link:
         held: _Held | None = None
         failure: Exception | None = None
         words = _Stderr(self._label, self._redactor)
+        self._flaw = None
         try:
             with trio.CancelScope(deadline=trio.current_time() + self._connect_timeout) as scope:
                 async with self._client(words) as client:
@@ -210,6 +214,8 @@ class Link:
                     held = _Held(client)
                     self._learn_name(client)
                     task_status.started(held)
+                    if self._closed:  # while it was opened
+                        held.over.set()
                     await held.over.wait()
                     scope.deadline = trio.current_time() + _LEAVING
         except BaseException as error:  # noqa: BLE001 - raised again, unless it is told otherwise
@@ -232,7 +238,7 @@ class Link:
         return mcp.Client(
             _open_http(server, self._note_refusal)
             if server.kind == "http"
-            else _open_stdio(server, words),
+            else _open_stdio(server, words, self._note_flaw),
             client_info=Implementation(name=_NAME, version=_version()),
             cache=None,
         )
@@ -246,6 +252,10 @@ class Link:
     async def _note_refusal(self, response: httpx2.Response) -> None:
         if response.request.method == "POST":  # the others are the SDK's own affair
             self._refused = response.status_code if response.is_error else None
+
+    def _note_flaw(self, text: str) -> None:
+        self._flaw = text
+        _log.warning("%s %s.", self._label, text)
 
     def _ended(self, error: Exception) -> bool:
         """Whether there will be no other answer over this connection."""
@@ -336,25 +346,18 @@ async def _open_http(server: McpHttp, note: Any) -> AsyncIterator[Any]:
 
 
 @asynccontextmanager
-async def _open_stdio(server: McpStdio, words: _Stderr) -> AsyncIterator[Any]:
-    from mcp.client.stdio import StdioServerParameters, stdio_client
-
-    parameters = StdioServerParameters(
-        command=server.command,
-        args=list(server.args),
-        env=dict(server.env),
-        cwd=None if server.cwd is None else os.fspath(server.cwd),
-    )
+async def _open_stdio(
+    server: McpStdio, words: _Stderr, note: Callable[[str], None]
+) -> AsyncIterator[Any]:
     if server.stderr is not None:
-        async with stdio_client(parameters, server.stderr) as streams:
+        async with open_stdio(server, server.stderr, note) as streams:
             yield streams
     elif sys.platform == "win32":
         # There, a pipe can be read in a thread only, which could outlive all this.
-        nowhere: Any = subprocess.DEVNULL
-        async with stdio_client(parameters, nowhere) as streams:
+        async with open_stdio(server, subprocess.DEVNULL, note) as streams:
             yield streams
     else:
-        async with words.open() as pipe, stdio_client(parameters, pipe) as streams:
+        async with words.open() as pipe, open_stdio(server, pipe, note) as streams:
             yield streams
 
 

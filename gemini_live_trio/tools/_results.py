@@ -7,8 +7,9 @@ again.
 ========================  ====================================================================
 result                    ``response``
 ========================  ====================================================================
-a mapping, an attrs       the object itself; under ``output`` if it has a key ``output`` or
-object, a dataclass       ``error`` among others, which would hide them
+a mapping, a dataclass,   the object itself; under ``output`` if it has a key ``output`` or
+an attrs object or a      ``error`` among others, which would hide them
+pydantic model
 anything else             ``{"output": ...}``
 ``None``                  ``{"output": "done"}``
 empty                     ``{"output": "(empty list)"}`` and the like
@@ -39,7 +40,7 @@ import orjson
 
 from .. import wire
 from ..errors import ConfigError, ToolError
-from ._hints import Unsayable, choices, is_object
+from ._hints import Unsayable, choices, is_model, is_object
 from ._scalars import SCALARS
 
 __all__ = ["LIMIT_BYTES", "Answer", "ToolMedia", "Unwritable", "answer", "failure", "to_json"]
@@ -164,7 +165,10 @@ def failure(error: BaseException) -> Answer:
 def _words_of(error: BaseException) -> str | None:
     """What the tool says itself; also where a nursery has put its error into a group."""
     if isinstance(error, ToolError):
-        return str(error)
+        try:
+            return str(error)
+        except Exception:  # noqa: BLE001 - a subclass of the user's; what it wraps is logged
+            return None
     if isinstance(error, BaseExceptionGroup):
         texts = [_words_of(inner) for inner in error.exceptions]
         told = [text for text in texts if text is not None]
@@ -352,6 +356,10 @@ def _fields_of(value: Any) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
 
+def _dumped(model: Any) -> Any:
+    return model.model_dump(by_alias=True)
+
+
 @functools.cache
 def _converter() -> cattrs.Converter:
     """A converter of our own that takes one level off an object at a time.
@@ -363,4 +371,7 @@ def _converter() -> cattrs.Converter:
         if scalar.write is not None and kind is not bytes:
             converter.register_unstructure_hook(kind, scalar.write)
     converter.register_unstructure_hook_func(is_object, _fields_of)
+    converter.register_unstructure_hook_func(
+        is_model, lambda model: model.model_dump(by_alias=True)
+    )
     return converter

@@ -85,6 +85,8 @@ async def open_tool_runner(
     Cancellation: at any time.
     """
     core = session._core
+    if core.closing or core.ended.is_set():
+        raise session._ended()
     capability = core.conversation.capability
     taken = {tool.name for other in core.tools.open_desk().crews for tool in other.tools}
     crew = Crew(gather(tools, capability, taken=taken), policy_of(policy))

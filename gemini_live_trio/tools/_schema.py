@@ -11,6 +11,7 @@ import collections.abc
 import dataclasses
 import datetime
 import enum
+import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -29,6 +30,7 @@ from ._hints import (
     choices,
     fixed_parts,
     hint_name,
+    is_model,
     is_object,
     renamed,
     table_part,
@@ -116,6 +118,8 @@ class Schemas:
             (value,) = table
             values = self.of(value)
             return {"type": "object", "additionalProperties": values or True}
+        if is_model(hint):
+            return self._of_model(hint)
         if is_object(hint):
             return self._named(hint, lambda: self._of_object(hint))
         raise Unsayable(f"the type {hint_name(hint)} can't be said in a schema", _advice(hint))
@@ -150,6 +154,22 @@ class Schemas:
         description = _class_description(kind)
         told = {"description": description} if description else {}
         return _object(properties, fields) | told
+
+    def _of_model(self, model: Any) -> JsonSchema:
+        """The schema that pydantic makes of a model of its own; its definitions join ours."""
+        pydantic: Any = sys.modules["pydantic"]
+        try:
+            schema: JsonSchema = _untitled(model.model_json_schema())
+        except (pydantic.errors.PydanticUserError, NameError) as error:
+            words = str(error).partition("\n")[0].rstrip(".")
+            raise Unsayable(
+                f"pydantic makes no schema of {hint_name(model)}",
+                f"it says: {words}.",
+            ) from error
+        for name, definition in schema.pop("$defs", {}).items():
+            if self._definitions.setdefault(name, definition) != definition:
+                raise Unsayable(f"there are two classes {name}", "rename one.")
+        return schema
 
     def _of_field(self, field: Field) -> JsonSchema:
         schema = {**self.of(field.hint), **self._defaults(field)}
@@ -187,6 +207,23 @@ def takes_null(schema: Mapping[str, Any]) -> bool:
         or None in schema.get("enum", ())
         or any(takes_null(member) for member in schema.get("anyOf", ()))
     )
+
+
+def _untitled(schema: Any) -> Any:
+    """A schema without the titles that pydantic makes of names."""
+    if isinstance(schema, list):
+        return [_untitled(member) for member in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    plain: JsonSchema = {}
+    for keyword, value in schema.items():
+        if keyword in ("properties", "$defs"):
+            plain[keyword] = {name: _untitled(member) for name, member in value.items()}
+        elif keyword in ("default", "const", "enum", "examples"):
+            plain[keyword] = value
+        elif keyword != "title":
+            plain[keyword] = _untitled(value)
+    return plain
 
 
 def _object(properties: Mapping[str, JsonSchema], fields: Sequence[Field]) -> JsonSchema:
@@ -268,7 +305,7 @@ def _has_no_hash(hint: Any) -> bool:
     if array is not None:
         return array[0] is not tuple and array[0] is not frozenset
     return table_part(kind) is not None or (
-        is_object(kind) and getattr(kind, "__hash__", None) is None
+        (is_object(kind) or is_model(kind)) and getattr(kind, "__hash__", None) is None
     )
 
 

@@ -65,6 +65,12 @@ def answer_call(number: object, token: object) -> None:
     if HOW == "garbage-in-call":
         sys.stdout.write('{"jsonrpc": "2.0", "id": \n\x00\x01 not JSON at all\n[]\n42\n\n')
         sys.stdout.flush()
+    if HOW == "endless-line":
+        while True:
+            sys.stdout.write("spam " * 20_000)
+    if HOW == "long-line":
+        say({"id": number, "result": {"content": [{"type": "text", "text": "x" * 12_000_000}]}})
+        return
     results: dict[str, Any] = {
         "bad-result": {"content": 3},
         "bad-block": {"content": [{"type": "hologram", "depth": 3}]},
@@ -87,7 +93,8 @@ def answer_call(number: object, token: object) -> None:
                 "params": {"messages": [], "maxTokens": 1},
             }
         )
-    good = {"content": [{"type": "text", "text": "gone"}]}
+    text = str(os.getpid()) if HOW == "tells-who" else "gone"
+    good = {"content": [{"type": "text", "text": text}]}
     say({"id": number, "result": results.get(HOW, good)})
 
 

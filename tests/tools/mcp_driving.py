@@ -20,8 +20,9 @@ from gemini_live_trio.tools import McpStdio, Tool
 from gemini_live_trio.wire import JsonValue
 
 HERE = Path(__file__).parent
-PATIENCE = 30
-"""Seconds: without a bound a server that says nothing would hang the test."""
+PATIENCE = 120
+"""Seconds: without a bound a server that says nothing would hang the test. On a busy machine it
+takes the SDK's ten to start."""
 
 SDK_LEAVES_GENERATORS = pytest.mark.filterwarnings(
     # The SDK (2.3) stops reading an event stream in the middle of httpx2's generators, which Trio

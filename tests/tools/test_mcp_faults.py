@@ -6,7 +6,9 @@ import builtins
 import gc
 import json
 import logging
+import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +20,8 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 from tools.mcp_driving import (
     HERE,
     PATIENCE,
@@ -30,11 +34,13 @@ from tools.mcp_driving import (
     run,
     server,
 )
+from trio.testing import wait_all_tasks_blocked
 
 from gemini_live_trio import SessionConfig, open_session, wire
 from gemini_live_trio.errors import McpError, MissingDependency, ToolError
 from gemini_live_trio.simulator import open_simulator
-from gemini_live_trio.tools import McpHttp, McpStdio, open_mcp_tools
+from gemini_live_trio.tools import McpHttp, McpStdio, McpTools, open_mcp_tools
+from gemini_live_trio.tools._mcp_stdio import Lines
 
 SECRET = "sesame-street-17"
 
@@ -267,6 +273,30 @@ async def test_noise_around_an_answer_does_no_harm(
     assert capfd.readouterr().err == ""
 
 
+async def test_a_line_without_an_end_ends_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_mcp_tools(broken("endless-line")) as tools:
+        for _ in range(2):
+            with pytest.raises(ToolError, match=r"sent a message of more than 16,777,216 bytes"):
+                await run(tools, "go")
+    assert "was left" in caplog.text
+
+
+async def test_a_long_line_is_read() -> None:
+    async with open_mcp_tools(broken("long-line")) as tools:
+        assert len(await run(tools, "go")) == 12_000_000
+
+
+@given(st.binary().map(lambda data: data.replace(b"x", b"\n")), st.data())
+def test_lines_are_cut_wherever_their_pieces_are(said: bytes, data: st.DataObject) -> None:
+    lines, cut = Lines(), list[bytes]()
+    rest = said
+    while rest:
+        length = data.draw(st.integers(1, len(rest)))
+        cut += lines.feed(rest[:length])
+        rest = rest[length:]
+    assert cut == said.split(b"\n")[:-1]
+
+
 async def test_an_empty_answer_is_no_error() -> None:
     async with open_mcp_tools(broken("empty")) as tools:
         assert await run(tools, "go") is None
@@ -310,11 +340,24 @@ async def test_a_process_that_does_not_want_to_end_is_killed(tmp_path: Path) -> 
     assert trio.current_time() - started < 7
 
 
-async def test_after_its_block_a_server_is_not_asked_any_more() -> None:
-    async with open_mcp_tools(server()) as tools:
+async def test_tools_of_a_block_that_was_left_say_so() -> None:
+    async with open_mcp_tools(broken("good")) as tools:
         pass
-    with pytest.raises(ToolError, match="the block of open_mcp_tools has been left"):
-        await run(tools, "add", {"a": 1, "b": 2})
+    with pytest.raises(ToolError, match="is closed: the block of open_mcp_tools has been left"):
+        await run(tools, "go")
+
+
+async def test_leaving_while_a_server_is_opened_again_does_not_hang() -> None:
+    async def call(tools: McpTools) -> None:
+        with pytest.raises(ToolError, match="has ended"):
+            await run(tools, "go")
+
+    with trio.fail_after(PATIENCE):
+        async with trio.open_nursery() as nursery, open_mcp_tools(broken("tells-who")) as tools:
+            os.kill(int(await run(tools, "go")), signal.SIGKILL)
+            await call(tools)
+            nursery.start_soon(call, tools)
+            await wait_all_tasks_blocked()
 
 
 async def test_a_server_that_died_long_ago_does_not_disturb_leaving() -> None:

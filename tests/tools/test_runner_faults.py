@@ -1088,6 +1088,15 @@ async def test_every_call_of_a_runner_is_a_checkpoint(name: str, autojump_clock:
             await (runner.receive() if name == "receive" else runner.aclose())
 
 
+async def test_a_runner_for_a_closed_session_is_refused(autojump_clock: MockClock) -> None:
+    declared = wire.Tool(function_declarations=[gives(1).declaration])
+    async with stage(config=SessionConfig(model=M38, tools=[declared])) as s:
+        await s.session.aclose()
+        with pytest.raises(trio.ClosedResourceError):
+            async with open_tool_runner(s.session, [gives(1)]):
+                raise AssertionError("it was opened")
+
+
 async def test_nothing_is_kept_of_what_is_over(autojump_clock: MockClock) -> None:
     class Large:
         pass

@@ -268,6 +268,13 @@ def look_into(session: LiveSession, witness: Witness, tools: Tools, storm: Storm
     # Each that came by a toolCall was either served or known already.
     came = sum(isinstance(one, ToolCall) for one in witness.events)
     assert came == counts.calls + counts.duplicates
+    # An id that came on a connection before is the same call, also when that has ended.
+    seen = Counter(
+        (connection, one.id)
+        for connection, one in zip(witness.connections, witness.events, strict=True)
+        if isinstance(one, ToolCall) and one.id
+    )
+    assert counts.duplicates >= seen.total() - len(seen) > 0
     # Every tool that began has ended, and was seen to.
     began = sum(isinstance(one, ToolStarted) for one in witness.events)
     over = [one for one in witness.events if isinstance(one, ToolFinished)]

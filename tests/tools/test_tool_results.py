@@ -385,3 +385,11 @@ def test_a_tool_error_out_of_a_nursery_speaks_too() -> None:
 )
 def test_what_a_tool_error_says_can_be_sent(words: str, told: str) -> None:
     assert failure(ToolError(words)).response == {"error": told}
+
+
+def test_an_error_that_can_not_be_told_is_told_of_all_the_same() -> None:
+    class Mute(ToolError):
+        def __str__(self) -> str:
+            raise ValueError("it has no words")
+
+    assert failure(Mute()).response == {"error": "The tool failed (Mute)."}

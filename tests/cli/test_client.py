@@ -180,9 +180,9 @@ async def test_the_model_calls_a_tool(autojump_clock: MockClock) -> None:
 async def test_commands_run_only_with_consent(autojump_clock: MockClock, tmp_path: Path) -> None:
     async with client(tools={"run-command": True}, workspace=tmp_path) as (person, _):
         person.answers.append(False)
-        shown = "\n".join(await person.types('!call run_command {"argv": ["touch", "here"]}'))
-        assert "The model wants to run: touch here" in shown
-        assert "doesn't want" in shown
+        await person.types('!call run_command {"argv": ["touch", "here"]}')
+        await person.sees("The model wants to run: touch here")
+        await person.sees("tool> run_command failed .* doesn't want this command to run")
         assert not (tmp_path / "here").exists()
 
 
@@ -230,7 +230,7 @@ async def test_recording_both_voices(autojump_clock: MockClock, tmp_path: Path) 
         await person.types(f"/record {path}")
         await person.sees("Recording both voices")
         await settled()
-        assert "rec 0:" in person.bar
+        assert re.search(r"rec \d+:\d\d", person.bar)
         await person.types(f"@{SPEECH}")
         await person.sees("I heard you speak")
         await settled()

@@ -238,7 +238,7 @@ def test_an_unknown_subcommand_is_answered_with_the_nearest(
     assert hint in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["config", "doctor", "simulate", "update"])
+@pytest.mark.parametrize("name", ["config", "doctor", "update"])
 def test_every_subcommand_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([name, "--help"])

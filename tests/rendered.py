@@ -12,6 +12,7 @@ from pathlib import Path
 from gemini_live_trio import capabilities
 from gemini_live_trio._closes import CLOSES, Phase, Rule
 from gemini_live_trio.capabilities import TABLE, Capability
+from gemini_live_trio.repl._commands import COMMANDS as TERMINAL_COMMANDS
 from gemini_live_trio.repl._schema import SETTINGS
 from gemini_live_trio.repl._toml import written
 from gemini_live_trio.simulator._scripts._commands import COMMANDS, Command
@@ -266,7 +267,31 @@ def settings() -> str:
     )
 
 
+TERMINAL_HEAD = """\
+# Commands at the terminal
+
+Made from the table in `repl/_commands.py` by `python tests/rendered.py`; `/help` says the same. How they are
+used is in [The terminal program](cli.md). Words in capitals are filled in, those in brackets may be left
+out; text and names with spaces need no quotation marks where they stand last.
+
+| typed | |
+|---|---|
+"""
+
+
+def terminal() -> str:
+    """Render the commands of the terminal, form by form."""
+    text = TERMINAL_HEAD
+    for command in TERMINAL_COMMANDS:
+        others = "".join(f", `{name}`" for name in command.others)
+        text += f"| **`{command.name}`**{others} | **{command.summary}** |\n"
+        for form in command.forms:
+            text += f"| `{f'{command.name} {form.pattern}'.strip()}` | {form.summary} |\n"
+    return text
+
+
 RENDERED = {
+    "cli-commands.md": terminal,
     "settings.md": settings,
     "closes.md": closes,
     "models.md": models,

@@ -24,12 +24,10 @@ VOICES: Final = (
 """The prebuilt ones. The service has the last word, so others may be tried."""
 
 _KEPT: Final = {
-    None: "in force from the next input on",
-    ReconnectState.RESUMED: "in force; the conversation goes on as it was",
-    ReconnectState.RESEEDED: (
-        "in force; the service began a new session and was told what had been said"
-    ),
-    ReconnectState.FRESH: "in force in a new session, which knows nothing of what was said before",
+    None: "It counts from the next input on.",
+    ReconnectState.RESUMED: "The conversation goes on as it was.",
+    ReconnectState.RESEEDED: "The service began a new session and was told what had been said.",
+    ReconnectState.FRESH: "The service began a new session, which knows nothing of what was said.",
 }
 
 
@@ -132,7 +130,8 @@ class Changing(Part):
         kept = await self._console.keeper.change(plan)
         # Something else may have been staged meanwhile.
         self._staged.active = wanted
-        note(f"{changes}: {_KEPT[kept]}.")
+        note(f"In force: {changes}")
+        note(_KEPT[kept])
 
 
 def _models() -> Sequence[Capability]:

@@ -70,9 +70,9 @@ async def test_staged_settings_wait_and_are_applied_with_the_conversation_kept(
         assert shown == "note> Waiting for /apply: system instruction: Don't be brief."
         assert "/apply" in person.bar
         await person.types("/voice puck")
-        shown = (await person.types("/apply"))[-1]
-        assert "voice: Puck; system instruction: Don't be brief." in shown
-        assert "the conversation goes on as it was" in shown
+        shown = await person.types("/apply")
+        assert "note> In force: voice: Puck; system instruction: Don't be brief." in shown
+        assert "note> The conversation goes on as it was." in shown
         assert "/apply" not in person.bar
         assert "model> Your name is Ada." in await person.types("What is my name?")
 

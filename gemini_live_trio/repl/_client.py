@@ -213,8 +213,10 @@ class Client:
                 else:
                     await self._say(parts)
             case Run(action=action, values=values):
+                self._narrator.said(line)
                 await self._actions[action](values)
             case Mistake(text=text):
+                self._narrator.said(line)
                 self._narrator.error(text)
 
     async def _say(self, parts: Sequence[str | Path]) -> None:

@@ -44,11 +44,15 @@ class Person:
     # --- As a person -----------------------------------------------------------------------
 
     async def types(self, line: str) -> list[str]:
-        """Type a line, wait until nothing moves any more, and return what was shown since."""
+        """Type a line, wait until nothing moves any more, and return what was shown since.
+
+        What was typed is shown too; of a command it is left out here.
+        """
         before = len(self.lines)
         self._to_type.send_nowait(line)
         await settled()
-        return self.lines[before:]
+        shown = self.lines[before:]
+        return shown[1:] if shown[:1] == [f"you> {line}"] and line.startswith("/") else shown
 
     async def presses_ctrl_c(self) -> None:
         """Press it while the model speaks."""

@@ -165,8 +165,7 @@ class Desk:
         """Whether the user answers it by hand."""
         if name in self._left:
             return False
-        declared = declared_names(self._core.conversation.setup.tools)
-        return name in declared or name in self._core.tools.others
+        return name in declared_names(self._core.conversation.setup.tools)
 
     def _refuse_unknown(self, entry: Entry) -> None:
         name = entry.call.name

@@ -320,12 +320,13 @@ class Conversation:
     def turn_state(self) -> TurnState:
         """Return where the newest answer stands."""
         turns = self.turns
+        awaited = self._asked_at is not None or self.delivery.asks
         return TurnState(
             generation=turns.generation,
             generated=turns.generated,
             complete=turns.complete,
             interrupted=turns.interrupted,
-            idle=turns.idle and self._asked_at is None and not turns.user_speaking,
+            idle=turns.idle and not awaited and not turns.user_speaking,
             played_out=self._played_out(),
         )
 

@@ -162,6 +162,14 @@ class Delivery:
         """How many messages were written, and no sign has come that the service has them."""
         return len(self._sent)
 
+    @property
+    def asks(self) -> bool:
+        """Whether something calls for an answer that is still to be written, perhaps once more."""
+        waiting = [*self._held_back, *self._in_flight, *self._waiting]
+        if not self._open:
+            waiting += [sent.item for sent in self._sent if not sent.evident]
+        return self.outbox.asks > 0 or any(item.asks for item in waiting)
+
     def next_batch(self) -> list[Outgoing]:
         """Take what is to be written now, at once and in this order."""
         characters = 0

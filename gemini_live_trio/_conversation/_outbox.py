@@ -126,6 +126,8 @@ class Outbox:
         self._audio_waiting = 0.0
         self._control_waiting = 0
         self._capacity = capacity
+        self.asks: int = 0
+        """How many of them call for an answer."""
         self.dropped_audio_seconds: float = 0.0
         self.dropped_video_frames: int = 0
 
@@ -181,6 +183,7 @@ class Outbox:
         return dropped
 
     def _count(self, item: Outgoing, sign: int) -> None:
+        self.asks += sign * item.asks
         if item.kind is Kind.CONTROL:
             self._control_waiting += sign
         elif item.kind is Kind.AUDIO:

@@ -230,6 +230,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
     @property
     def turn_state(self) -> TurnState:
         """Where the newest answer stands: generated, complete, idle and played out are apart."""
+        self._core.look_at_callers()
         return self._core.conversation.turn_state()
 
     @property

@@ -48,7 +48,7 @@ class ToolEvent:
 
 @attrs.frozen
 class ToolStarted(ToolEvent):
-    """A tool begins to run."""
+    """A tool begins to run; one that is called with wrong arguments never does."""
 
     call_id: str | None
     name: str
@@ -66,7 +66,7 @@ class ToolProgress(ToolEvent):
 
 @attrs.frozen
 class ToolFinished(ToolEvent):
-    """A tool's function is over. What becomes of the call is told by ``ToolEnded``."""
+    """A function that had begun is over. What becomes of the call is told by ``ToolEnded``."""
 
     call_id: str | None
     name: str

@@ -117,6 +117,8 @@ class TurnState:
       interrupted: The user cut in.
       idle: Nothing more will come unless the user says something: no answer is running or awaited,
         the model hasn't said that it goes on (``interactionStatus``), and no tool call holds it up.
+        An answer is awaited from the moment at which what calls for it is handed over, also to a
+        function's result, unless that is ``SILENT``.
       played_out: A player has played all of its sound; ``None`` where none reports.
     """
 

@@ -153,6 +153,8 @@ class _Voice:
             nursery.start_soon(part, self._hear)
             nursery.start_soon(part, self._report)
             nursery.start_soon(part, self._speak)
+        for other in failures[1:]:
+            _log.error("another part of the conversation failed too", exc_info=other)
         if failures:
             raise failures[0]
 

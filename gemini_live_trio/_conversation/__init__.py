@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import attrs
 
@@ -117,6 +117,8 @@ class Conversation:
         self.granted: int = 0
         """How many of these wishes the newest connection was set up for."""
         self._noted = 0
+        self._told: Collection[Outgoing] = ()
+        """The updates that the newest setup has in it."""
         self._interrupted = False
         """Whether something was interrupted since something was asked."""
         self._asked_at: float | None = None
@@ -129,6 +131,7 @@ class Conversation:
     def next_setup(self) -> tuple[wire.LiveClientSetup, Handle | None]:
         """Return the ``setup`` for the next connection, and the handle in it."""
         self._noted = self.wishes
+        self._told = self.delivery.updates()
         handle = self.handles.next()
         if handle is None:
             return self._fresh_setup(), None
@@ -159,6 +162,7 @@ class Conversation:
         if ground is Ground.FRESH:
             self.handles.forget()
             self.turns.calls.clear()
+        self.delivery.told(self._told)
         self.delivery.connected(ground, now, used=handle.mark if handle else None)
         if ground is Ground.FRESH and self._seed:
             content = wire.LiveClientContent(
@@ -316,12 +320,13 @@ class Conversation:
     def turn_state(self) -> TurnState:
         """Return where the newest answer stands."""
         turns = self.turns
+        awaited = self._asked_at is not None or self.delivery.asks
         return TurnState(
             generation=turns.generation,
             generated=turns.generated,
             complete=turns.complete,
             interrupted=turns.interrupted,
-            idle=turns.idle and self._asked_at is None and not turns.user_speaking,
+            idle=turns.idle and not awaited and not turns.user_speaking,
             played_out=self._played_out(),
         )
 

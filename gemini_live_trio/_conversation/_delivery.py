@@ -19,7 +19,7 @@ from __future__ import annotations
 import enum
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Literal
 
 import attrs
@@ -117,8 +117,8 @@ class Delivery:
         self._consumed: Mark = (0, 0)
         """What the newest index covers, in transparent mode."""
         self._in_flight: list[Outgoing] = []
-        self._revoked: list[Outgoing] = []
-        """What is among them and mustn't be sent again."""
+        self._revoked: list[tuple[Outgoing, str]] = []
+        """What is among them and mustn't be sent again, and why."""
         self._sent: deque[_Sent] = deque()
         self._characters = 0
         self._waiting: list[Outgoing] = []
@@ -161,6 +161,14 @@ class Delivery:
     def unconfirmed(self) -> int:
         """How many messages were written, and no sign has come that the service has them."""
         return len(self._sent)
+
+    @property
+    def asks(self) -> bool:
+        """Whether something calls for an answer that is still to be written, perhaps once more."""
+        waiting = [*self._held_back, *self._in_flight, *self._waiting]
+        if not self._open:
+            waiting += [sent.item for sent in self._sent if not sent.evident]
+        return self.outbox.asks > 0 or any(item.asks for item in waiting)
 
     def next_batch(self) -> list[Outgoing]:
         """Take what is to be written now, at once and in this order."""
@@ -208,7 +216,7 @@ class Delivery:
 
     def drop_seed(self) -> bool:
         """Take out the seed; tell whether it had not been written."""
-        return self.outbox.drop_seed()
+        return bool(self.outbox.drop(lambda item: item.seed))
 
     def _goes_as_it_is(self, item: Outgoing) -> bool:
         """Mend an utterance that was begun on the connection before this one.
@@ -245,10 +253,10 @@ class Delivery:
         self._forget_revoked()
 
     def _forget_revoked(self) -> None:
-        """Send no answer again whose call was taken back while it was being written."""
+        """Send nothing again that was taken back while it was being written."""
         revoked, self._revoked = self._revoked, []
-        for item in revoked:
-            self.cancelled(item.call_ids)
+        for item, reason in revoked:
+            self._withdraw({item}.__contains__, reason)
 
     def _note_sent(self, item: Outgoing, now: float) -> None:
         self._index += 1
@@ -432,7 +440,7 @@ class Delivery:
 
     def _start_afresh(self, items: Iterable[Outgoing]) -> None:
         reason = "the new session doesn't know the call"
-        for item in self.outbox.drop_call_answers():
+        for item in self.outbox.drop(lambda item: bool(item.call_ids)):
             item.become(Fate.DROPPED, reason)
         kept = []
         for item in items:
@@ -471,15 +479,34 @@ class Delivery:
     ) -> None:
         """The service no longer wants the answers to these calls."""
         gone = set(call_ids)
-        for item in self.outbox.drop_call_answers(gone):
+        self._withdraw(lambda item: _answers(item, gone), reason)
+
+    def overruled(self) -> None:
+        """Another setup has taken the place of the one that updates were to change."""
+        self._withdraw(lambda item: item.update is not None, "a later setup took its place")
+
+    def _withdraw(self, unwanted: Callable[[Outgoing], bool], reason: str) -> None:
+        for item in self.outbox.drop(unwanted):
             item.become(Fate.DROPPED, reason)
-        for item in [item for item in self._waiting if _answers(item, gone)]:
+        for item in [item for item in self._waiting if unwanted(item)]:
             self._waiting.remove(item)
             item.become(Fate.DROPPED, reason)
-        self._revoked += [item for item in self._in_flight if _answers(item, gone)]
+        self._revoked += [(item, reason) for item in self._in_flight if unwanted(item)]
         # What was written and has shown no effect must not be sent once more after a cut.
-        for sent in [sent for sent in self._sent if _answers(sent.item, gone)]:
+        for sent in [sent for sent in self._sent if unwanted(sent.item)]:
             self._forget(sent, Fate.UNKNOWN, reason)
+
+    def updates(self) -> Collection[Outgoing]:
+        """Return the updates of which it isn't known that the service has them."""
+        known = [*self.outbox, *self._waiting, *(sent.item for sent in self._sent)]
+        return {item for item in known if item.update is not None}
+
+    def told(self, updates: Collection[Outgoing]) -> None:
+        """The service has these updates with its setup, so they needn't be sent any more."""
+        for item in self.outbox.drop(updates.__contains__):
+            item.become(Fate.CONFIRMED)
+        for sent in [sent for sent in self._sent if sent.item in updates]:
+            self._forget(sent, Fate.CONFIRMED)
 
     def tick(self, now: float) -> None:
         """Time has passed."""

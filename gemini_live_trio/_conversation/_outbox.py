@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import attrs
+
+from .. import wire
 
 __all__ = ["Bracket", "Fate", "Kind", "Outbox", "Outgoing", "Ticket"]
 
@@ -96,6 +98,8 @@ class Outgoing:
     """Role and text of what it says, for the transcript."""
     typed: bool = False
     """It is real-time input without being sound, picture or mark."""
+    update: wire.LiveClientContextUpdate | None = None
+    """What it changes of the setup; each connection made after that begins with it."""
 
     @property
     def realtime(self) -> bool:
@@ -122,8 +126,13 @@ class Outbox:
         self._audio_waiting = 0.0
         self._control_waiting = 0
         self._capacity = capacity
+        self.asks: int = 0
+        """How many of them call for an answer."""
         self.dropped_audio_seconds: float = 0.0
         self.dropped_video_frames: int = 0
+
+    def __iter__(self) -> Iterator[Outgoing]:
+        return iter(self._waiting)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -161,32 +170,20 @@ class Outbox:
         self._count(item, -1)
         return item
 
-    def drop_seed(self) -> bool:
-        """Take out the seed; tell whether it was still there."""
-        seeds = [item for item in self._waiting if item.seed]
-        for item in seeds:
-            self._waiting.remove(item)
-            self._count(item, -1)
-        return bool(seeds)
-
     def clear(self) -> list[Outgoing]:
         """Take all that waits."""
         return [self.take() for _ in range(len(self._waiting))]
 
-    def drop_call_answers(self, call_ids: Iterable[str] | None = None) -> list[Outgoing]:
-        """Take out the tool answers that nobody waits for any more; all, unless ids are given."""
-        gone = None if call_ids is None else set(call_ids)
-        dropped = [
-            item
-            for item in self._waiting
-            if item.call_ids and (gone is None or gone >= set(item.call_ids))
-        ]
+    def drop(self, unwanted: Callable[[Outgoing], bool]) -> list[Outgoing]:
+        """Take out what isn't wanted any more."""
+        dropped = [item for item in self._waiting if unwanted(item)]
         for item in dropped:
             self._waiting.remove(item)
             self._count(item, -1)
         return dropped
 
     def _count(self, item: Outgoing, sign: int) -> None:
+        self.asks += sign * item.asks
         if item.kind is Kind.CONTROL:
             self._control_waiting += sign
         elif item.kind is Kind.AUDIO:

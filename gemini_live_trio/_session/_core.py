@@ -189,8 +189,7 @@ class Core:
             self._connection = None
             self.connected_since = None
             # Callers that still wait for room get BrokenResourceError, and ask for the outcome.
-            for item in self._drain_callers():
-                self.conversation.delivery.outbox.put(item)
+            self.gather_callers()
             self._from_callers.close()
             self.conversation.delivery.close("closed" if self.failure is None else "broken")
             now = trio.current_time()
@@ -273,11 +272,10 @@ class Core:
           item: What to send.
           unless_full: Don't take it while others would have to wait.
         """
-        outbox = self.conversation.delivery.outbox
-        if self.ended.is_set() or (unless_full and outbox.full):
+        if self.ended.is_set() or (unless_full and self.conversation.delivery.outbox.full):
             return False
         self.gather_callers()
-        outbox.put(item)
+        self._take(item)
         self._idle.cancel()
         return True
 
@@ -294,7 +292,28 @@ class Core:
     def gather_callers(self) -> None:
         """Put what callers have handed over where it can be seen, and dropped."""
         for item in self._drain_callers():
-            self.conversation.delivery.outbox.put(item)
+            self._take(item)
+
+    def look_at_callers(self) -> None:
+        """Put what callers have handed over where it can be seen, as far as there is room."""
+        # While the outbox is full the callers' channel fills up, and then callers wait.
+        if not self.conversation.delivery.outbox.full:
+            self.gather_callers()
+
+    def _take(self, item: Outgoing) -> None:
+        if item.update is not None:
+            self._update_setup(item.update)
+        self.conversation.delivery.outbox.put(item)
+
+    def _update_setup(self, update: wire.LiveClientContextUpdate) -> None:
+        """Have the connections to come begin with what this one is told in mid-session."""
+        setup = self.conversation.setup
+        if update.system_instruction is not None:
+            setup = attrs.evolve(setup, system_instruction=update.system_instruction)
+        if update.tools is not None:
+            tools = self.tools.with_ours(update.tools.tools)
+            setup = attrs.evolve(setup, tools=tools or wire.ABSENT)
+        self.conversation.setup = setup
 
     def leave_soon(self, setup: wire.LiveClientSetup | None) -> None:
         """Move to another connection at the next moment that cuts nothing."""
@@ -305,6 +324,8 @@ class Core:
                 setup, model=self.conversation.setup.model, tools=tools or wire.ABSENT
             )
             _check(setup)
+            self.gather_callers()
+            self.conversation.delivery.overruled()
             self.conversation.setup = setup
         self.conversation.leave_soon(trio.current_time())
         self.leaving.deadline = self.conversation.leave_at()
@@ -315,9 +336,7 @@ class Core:
         """Take everything from the callers at once, and write it while there is a connection."""
         delivery = self.conversation.delivery
         while True:
-            # While the outbox is full the callers' channel fills up, and then callers wait.
-            if not delivery.outbox.full:
-                self.gather_callers()
+            self.look_at_callers()
             self._note_drops()
             delivery.tick(trio.current_time())
             self.tools.tend_gate(trio.current_time(), "expired")

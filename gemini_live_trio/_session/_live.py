@@ -18,7 +18,6 @@ from ..events import Event, Reconnected, ReconnectState, SessionEvent, TurnCompl
 from ..observers import SessionObserver
 from ..statistics import SessionStatistics, TurnState
 from ..tools._call import Call
-from ..tools._declaring import declared_names
 from ..transcript import Transcript
 from ..usage import Usage
 from ._core import Core
@@ -191,6 +190,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
     @property
     def setup(self) -> wire.LiveClientSetup:
         """What the next connection would be set up with, without a handle."""
+        self._core.look_at_callers()
         return self._core.conversation.setup
 
     @property
@@ -230,6 +230,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
     @property
     def turn_state(self) -> TurnState:
         """Where the newest answer stands: generated, complete, idle and played out are apart."""
+        self._core.look_at_callers()
         return self._core.conversation.turn_state()
 
     @property
@@ -364,6 +365,11 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         What isn't given stays; an empty ``tools`` removes all but those that are run here.
         Documented for Vertex AI; where the model doesn't take it, use ``reconnect(setup=...)``.
 
+        What was handed over is part of ``setup`` at once: each connection made after that begins
+        with it, resumed or fresh, so no reconnect undoes it. An update that hadn't been taken when
+        a connection broke isn't sent again: the next setup has it. The latest of updates and
+        ``reconnect(setup=...)`` wins, and an update that had still to go out then is dropped.
+
         Args:
           system_instruction: Instead of the one before.
           tools: As in ``SessionConfig``: tools that run at the service, such as ``GoogleSearch()``,
@@ -382,10 +388,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
             system_instruction=system_instruction,
             tools=None if declared is None else wire.LiveClientContextUpdateTools(tools=declared),
         )
-        receipt = await self._send(wire.LiveClientMessage(context_update=update))
-        if declared is not None:
-            self._core.tools.told_of(declared_names(declared))
-        return receipt
+        return await self._send(wire.LiveClientMessage(context_update=update), update=update)
 
     async def interrupt(self) -> Receipt:
         """Ask the model to stop speaking (wire: an empty ``clientContent``).
@@ -463,6 +466,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         call_ids: tuple[str, ...] = (),
         partial: bool = False,
         typed: bool = False,
+        update: wire.LiveClientContextUpdate | None = None,
     ) -> Receipt:
         ticket = Ticket()
         receipt = Receipt(ticket)
@@ -475,6 +479,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
             call_ids=call_ids,
             partial=partial,
             typed=typed,
+            update=update,
         )
         await self._put(item)
         return receipt

@@ -28,8 +28,6 @@ class ToolSide:
         self._core = core
         self.desk: Desk | None = None
         """Where calls are taken in."""
-        self.others: set[str] = set()
-        """Functions that were declared in mid-session."""
         self._gated_before = (0.0, 0)
         """What had been held back when the gate was shut."""
 
@@ -76,10 +74,14 @@ class ToolSide:
 
     def declare(self, tools: Sequence[Tool]) -> None:
         """Have the next connection declare these tools too."""
-        self._set([*self._core.conversation.setup.tools, *self._as_declared(tools)])
+        self._core.gather_callers()
+        known = self._core.conversation.setup.tools
+        names = declared_names(known)
+        self._set([*known, *self._as_declared([one for one in tools if one.name not in names])])
 
     def undeclare(self, names: Collection[str]) -> None:
         """Have the next connection leave these functions out."""
+        self._core.gather_callers()
         tools = []
         for group in self._core.conversation.setup.tools:
             kept = [one for one in group.function_declarations if one.name not in names]
@@ -94,10 +96,6 @@ class ToolSide:
         served = [] if self.desk is None else self.desk.tools
         others = declared_names(tools)
         return [*tools, *self._as_declared([tool for tool in served if tool.name not in others])]
-
-    def told_of(self, names: Collection[str]) -> None:
-        """The model was told of these functions in mid-session; some may be answered by hand."""
-        self.others = set(names)
 
     def _as_declared(self, tools: Sequence[Tool]) -> Sequence[wire.Tool]:
         declared = declarations(tools, self._core.conversation.capability)

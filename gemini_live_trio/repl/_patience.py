@@ -6,7 +6,6 @@ from typing import Final
 
 __all__ = [
     "AFTER_RECONNECT",
-    "AFTER_RESULT",
     "ANSWERED",
     "FOR_USAGE",
     "SILENT",
@@ -20,8 +19,6 @@ AFTER_RECONNECT: Final = 15.0
 """The same, once the connection broke in the middle: the answer may be lost."""
 ANSWERED: Final = 3.0
 """The same, after a recording whose speech was answered before its end was reached."""
-AFTER_RESULT: Final = 10.0
-"""The same, after a function's result, where the turn that called it ended without a word on it."""
 TRANSCRIBED: Final = 3.0
 """The same, where the model only follows what it hears, and never says that it is done."""
 FOR_USAGE: Final = 0.5

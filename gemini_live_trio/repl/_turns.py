@@ -27,7 +27,6 @@ from ..wire import FunctionResponse, FunctionResponseScheduling
 from ._errors import ConversationFailed
 from ._patience import (
     AFTER_RECONNECT,
-    AFTER_RESULT,
     ANSWERED,
     FOR_USAGE,
     SILENT,
@@ -64,8 +63,6 @@ class Turns:
         """A turn was interrupted, and has still to end; that end answers nothing."""
         self._answered = False
         """A turn has ended since sound began."""
-        self._result_given = False
-        """A function's result was sent, and the model hasn't spoken since."""
         self._gave_up = False
         """Nothing came for too long, so nothing is waited for until something is said."""
         self._uncounted = False
@@ -106,10 +103,8 @@ class Turns:
         """A call was answered."""
         if not response.will_continue:
             self.calls.pop(response.id or "", None)
-        if response.scheduling != FunctionResponseScheduling.SILENT:
-            self._result_given = True
-            if not self.busy:
-                self.asked()
+        if response.scheduling != FunctionResponseScheduling.SILENT and not self.busy:
+            self.asked()
         self._expect(self._patience, perhaps=self._perhaps)
 
     def _expect(self, patience: float, *, perhaps: bool) -> None:
@@ -145,11 +140,7 @@ class Turns:
             if not self._cut:
                 self._answered = True
                 self._due = self._due and self._older
-                if self._result_given and not self._due:
-                    # It came when the turn that called was over, and has one of its own.
-                    self._due = True
-                    self._expect(AFTER_RESULT, perhaps=True)
-            self._older = self._cut = self._result_given = False
+            self._older = self._cut = False
         self._news_at = trio.current_time()
         self._notify()
 
@@ -157,7 +148,7 @@ class Turns:
         if self._cut:  # so that this is the next turn
             self._older = self._cut = False
         self._running = True
-        self._result_given = self._gave_up = False
+        self._gave_up = False
         self._patience = TRANSCRIBED if self._endless else SILENT
         self._perhaps = self._endless
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,6 +53,8 @@ class _Job:
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     """Around the tool itself."""
     running: bool = False
+    began_at: float | None = None
+    """When it began; ``None`` for a tool that didn't take its arguments, or had no turn yet."""
     reason: str | None = None
     """Why it is stopped."""
 
@@ -278,9 +280,7 @@ class Crew:
         """
         assert self._desk is not None
         assert self._session is not None
-        call, began = job.entry.call, trio.current_time()
-        self._desk.ledger.began(job.run, began)
-        self._desk.publish(ToolStarted(call.id, call.name, call.args))
+        call = job.entry.call
         context = _Context(self._session, call.id or f"unnamed-{call.number}", job, self)
         given: Answer | None = None
         rest: Answer | None = None
@@ -288,20 +288,34 @@ class Crew:
         try:
             job.scope.shield = job.tool.must_finish
             with job.scope:
-                given, rest = await self._call(job, context)
+                made = self._begin(job, context)
+                given, rest = await self._call(job, made)
         except ArgumentsError as error:
             given = failure(error)
             if not job.run.unwanted:
-                self._desk.misfit(job.run, given, trio.current_time())
+                self._desk.misfit(job.run, given, error, trio.current_time())
         except Exception as error:  # noqa: BLE001 - told to the model and the log, and goes no further
             given = failure(error)
         finally:
             job.running = False
-            self._tell_finished(job, given, trio.current_time() - began)
+            self._tell_finished(job, given)
         return given, rest
 
-    async def _call(self, job: _Job, context: _Context) -> tuple[Answer, Answer | None]:
-        made = job.tool.handler(job.entry.call.args, context)
+    def _begin(self, job: _Job, context: _Context) -> Awaitable[object] | AsyncIterable[object]:
+        """Give the tool its arguments, and tell that it runs, unless it refuses them."""
+        try:
+            made = job.tool.handler(job.entry.call.args, context)
+        except ArgumentsError:
+            raise
+        except Exception:
+            self._tell_started(job)
+            raise
+        self._tell_started(job)
+        return made
+
+    async def _call(
+        self, job: _Job, made: Awaitable[object] | AsyncIterable[object]
+    ) -> tuple[Answer, Answer | None]:
         limit_bytes = job.tool.limit_bytes or self.policy.limit_bytes
         if isinstance(made, AsyncIterable):
             stream: Any = made
@@ -332,7 +346,14 @@ class Crew:
         whole = answer(parts[0] if len(parts) == 1 else parts or None, limit_bytes=limit_bytes)
         return whole, answer(None) if 0 < told == len(parts) else None
 
-    def _tell_finished(self, job: _Job, given: Answer | None, seconds: float) -> None:
+    def _tell_started(self, job: _Job) -> None:
+        assert self._desk is not None
+        call, now = job.entry.call, trio.current_time()
+        job.began_at = now
+        self._desk.ledger.began(job.run, now)
+        self._desk.publish(ToolStarted(call.id, call.name, call.args))
+
+    def _tell_finished(self, job: _Job, given: Answer | None) -> None:
         assert self._desk is not None
         call = job.entry.call
         error = None if given is None else given.error
@@ -348,11 +369,13 @@ class Crew:
                 call.id,
                 self.policy.finish_within,
             )
+        if job.began_at is None:
+            return
         self._desk.publish(
             ToolFinished(
                 call.id,
                 call.name,
-                seconds,
+                trio.current_time() - job.began_at,
                 failed=given is not None and given.failed,
                 late=not wanted,
                 error=error,

@@ -20,6 +20,7 @@ from .. import codec, wire
 from .._conversation import Fate, Outgoing, Ticket
 from ..errors import GeminiLiveError, ToolError
 from ..events import Event, ToolEnded
+from ._arguments import ArgumentsError
 from ._call import Call
 from ._declaring import declared_names, scheduling_of
 from ._ledger import MOST_RESULTS, Entry, Ledger, Run, Stage
@@ -166,8 +167,7 @@ class Desk:
         """Whether the user answers it by hand."""
         if name in self._left:
             return False
-        declared = declared_names(self._core.conversation.setup.tools)
-        return name in declared or name in self._core.tools.others
+        return name in declared_names(self._core.conversation.setup.tools)
 
     def _refuse_unknown(self, entry: Entry) -> None:
         name = entry.call.name
@@ -207,9 +207,9 @@ class Desk:
         self.tend(now)
         return told
 
-    def misfit(self, run: Run, answer: Answer, now: float) -> None:
+    def misfit(self, run: Run, answer: Answer, error: ArgumentsError, now: float) -> None:
         """The model called a tool with arguments that it doesn't take."""
-        for entry in self.ledger.misfit(run, now, "bad arguments"):
+        for entry in self.ledger.misfit(run, now, f"bad arguments: {'; '.join(error.faults)}"):
             self._core.put(self._item(entry, answer))
         self.tend(now)
 

@@ -74,14 +74,15 @@ class FunctionHandler:
     def __call__(
         self, args: Mapping[str, wire.JsonValue], context: ToolContext
     ) -> Awaitable[object] | AsyncIterable[object]:
+        # The arguments are read here already: what is wrong with them is told before anything runs.
         match self.kind:
             case "stream":
                 stream: AsyncIterable[object] = self._bind(args, context)()
                 return stream
             case "async":
-                return self._await(args, context)
+                return self._await(self._bind(args, context))
             case "plain":
-                return self._run_in_thread(args, context)
+                return self._run_in_thread(self._bind(args, _FromThread(context)))
         raise self.unbound()
 
     def unbound(self) -> ConfigError:
@@ -100,19 +101,16 @@ class FunctionHandler:
         bound.apply_defaults()
         return functools.partial(self.function, *bound.args, **bound.kwargs, **others)
 
-    async def _await(self, args: Mapping[str, wire.JsonValue], context: ToolContext) -> object:
-        result = self._bind(args, context)()
+    async def _await(self, call: Callable[[], Any]) -> object:
+        result = call()
         return await result if inspect.isawaitable(result) else result
 
-    async def _run_in_thread(
-        self, args: Mapping[str, wire.JsonValue], context: ToolContext
-    ) -> object:
+    async def _run_in_thread(self, call: Callable[[], Any]) -> object:
         try:
             limiter = self.limiter.get()
         except LookupError:
             limiter = trio.CapacityLimiter(self.threads)
             self.limiter.set(limiter)
-        call = self._bind(args, _FromThread(context))
         # A thread can't be stopped. Abandoned, it keeps its place in the limiter until it ends, so
         # that functions that hang take up so many threads and no more.
         return await trio.to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)

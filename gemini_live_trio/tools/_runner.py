@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from ..errors import ConfigError
 from ..events import Event
 from ._call import Call
 from ._crew import Crew
@@ -78,12 +79,18 @@ async def open_tool_runner(
       policy: Bounds for all of them; ``ToolPolicy()`` by default.
 
     Raises:
-      ConfigError: Something isn't a tool, two have the same name, or the model won't have it.
+      ConfigError: Something isn't a tool, two have the same name, the model won't have it, or
+        ``session`` is none.
       trio.ClosedResourceError: The session was closed.
       SessionBroken: The session had ended by itself.
 
     Cancellation: at any time.
     """
+    if not hasattr(session, "_core"):
+        raise ConfigError(
+            f"open_tool_runner takes the session that open_session gave, not a "
+            f"{type(session).__name__}."
+        )
     core = session._core
     if core.closing or core.ended.is_set():
         raise session._ended()

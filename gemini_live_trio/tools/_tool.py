@@ -58,7 +58,8 @@ class Tool:
     handler: Handler
     """Called with the arguments as they came and the call's context. Gives an awaitable of the
     result, or, where ``streams``, an async iterable of partial results. Raises ``ToolError`` to
-    speak to the model."""
+    speak to the model. An ``ArgumentsError`` that the call itself raises, with nothing awaited yet,
+    means that the function never ran."""
 
     streams: bool = False
     blocking: bool | None = None

@@ -370,6 +370,33 @@ async def test_calls_are_answered_while_an_order_waits_for_the_turn(
     assert run.errors() == []
 
 
+@pytest.mark.parametrize("pause", [None, 1])
+async def test_the_answer_to_a_result_is_waited_for_though_the_turn_that_called_ends_after_it(
+    autojump_clock: MockClock, tmp_path: Path, pause: int | None
+) -> None:
+    async with led(tmp_path, mind=None) as run:
+        server = await run.simulator.accept()
+        await server.call("add", {})
+        await wait_all_tasks_blocked()
+        (call,) = [line for line in run.printed() if line.get("event") == "ToolCall"]
+        await run.give(
+            {"tool_response": {"id": call["id"], "response": {"output": 3}}},
+            {"wait": "turn"},
+            {"text": "bye"},
+        )
+        if pause:
+            await trio.sleep(pause)
+        over = wire.LiveServerContent(turn_complete=True)
+        await server.send(wire.LiveServerMessage(server_content=over))
+        await trio.sleep(20)
+        assert run.texts() == []
+        await say(server, "It is 3.")
+        await wait_all_tasks_blocked()
+        assert [text for _, text in run.texts()] == ["bye"]
+        await say(server, "Goodbye.")
+    assert run.errors() == []
+
+
 async def test_a_call_that_nobody_is_left_to_answer(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:

@@ -263,6 +263,34 @@ def test_an_interruption_after_all_was_generated_is_real() -> None:
     assert not made.received(content(interrupted=True), 2).spurious
 
 
+def test_the_end_of_a_turn_is_no_answer_to_what_is_still_to_be_written() -> None:
+    made = conversation()
+    made.received(calls("1"), 0)
+    answer = Outgoing("answer", ticket=Ticket(), call_ids=("1",), asks=True)
+    made.delivery.outbox.put(answer)
+    made.received(content(turn_complete=True), 1)
+    assert not made.turn_state().idle
+    assert made.delivery.next_batch() == [answer]
+    assert not made.turn_state().idle, "it is being written"
+    made.written(2)
+    assert not made.turn_state().idle
+    made.received(says("Done"), 3)
+    made.received(content(turn_complete=True), 4)
+    assert made.turn_state().idle
+
+
+def test_a_result_whose_call_was_taken_back_is_not_answered() -> None:
+    made = conversation()
+    made.received(calls("1"), 0)
+    made.received(content(turn_complete=True), 0)
+    made.disconnected(GONE, 1)
+    made.delivery.outbox.put(Outgoing("answer", ticket=Ticket(), call_ids=("1",), asks=True))
+    assert not made.turn_state().idle
+    cancelled = wire.LiveServerToolCallCancellation(ids=["1"])
+    made.received(wire.LiveServerMessage(tool_call_cancellation=cancelled), 2)
+    assert made.turn_state().idle
+
+
 def test_what_a_silence_is_about() -> None:
     made = conversation("gemini-3.1-flash-live-preview")
     assert made.waiting_for(5) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 import trio
@@ -185,6 +186,73 @@ async def test_an_interrupted_turn(autojump_clock: MockClock) -> None:
         assert session.turn_state == TurnState(
             generation=1, complete=True, interrupted=True, idle=True
         )
+
+
+def result(call_id: str, **fields: Any) -> wire.FunctionResponse:
+    return wire.FunctionResponse(id=call_id, name="get_weather", response={"output": 1}, **fields)
+
+
+SILENT = wire.FunctionResponseScheduling.SILENT
+
+
+async def test_an_answer_is_awaited_from_the_moment_something_asks_for_it(
+    autojump_clock: MockClock,
+) -> None:
+    async with puppet() as (session, server):
+        await session.send_text("Weather?")
+        assert not session.turn_state.idle
+        await play(server, said("Sunny."), GENERATED, COMPLETE)
+        await until(session, TurnComplete)
+        assert session.turn_state.idle
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_turn_that_only_called_ends_before_or_after_its_result(
+    autojump_clock: MockClock, early: bool
+) -> None:
+    """The result has a turn of its own, wherever the end of the one that called comes."""
+    async with puppet() as (session, server):
+        await play(server, calls("a"))
+        await until(session, ToolCall)
+        if not early:
+            await play(server, COMPLETE)
+            await until(session, TurnComplete)
+            assert session.turn_state.idle  # nobody knows what the function will give
+        await session.send_tool_response([result("a")])
+        assert not session.turn_state.idle
+        if early:
+            await play(server, COMPLETE)
+            await until(session, TurnComplete)
+        assert not session.turn_state.idle
+        await trio.testing.wait_all_tasks_blocked()
+        assert not session.turn_state.idle
+        await play(server, said("Sunny."), GENERATED, COMPLETE)
+        await until(session, TurnComplete)
+        assert session.turn_state.idle
+
+
+async def test_a_result_that_is_not_spoken_of_is_not_awaited(autojump_clock: MockClock) -> None:
+    async with puppet() as (session, server):
+        await play(server, calls("a"), COMPLETE)
+        await until(session, TurnComplete)
+        receipt = await session.send_tool_response([result("a", scheduling=SILENT)])
+        assert session.turn_state.idle
+        await receipt.wait_sent()
+        assert session.turn_state.idle
+
+
+async def test_an_answer_is_awaited_while_there_is_no_connection(
+    autojump_clock: MockClock,
+) -> None:
+    async with puppet() as (session, server), session.subscribe(kinds=[TurnComplete]) as told:
+        receipt = await session.send_text("Weather?")
+        await receipt.wait_sent()
+        await server.drop()
+        while not isinstance(await told.receive(), Reconnected):
+            assert not session.turn_state.idle
+        assert not session.turn_state.idle
+        await trio.sleep(10)  # it was sent once more
+        assert not session.turn_state.idle
 
 
 async def test_what_does_not_fit_is_logged_and_never_raised(

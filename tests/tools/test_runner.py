@@ -468,6 +468,16 @@ async def test_functions_told_of_in_mid_session_are_left_alone_too(
         assert s.session.tool_calls == []
 
 
+@pytest.mark.parametrize("given", [None, "session"])
+async def test_a_runner_wants_a_session(given: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        async with open_tool_runner(given, [gives(1)]):
+            pytest.fail("there should be no runner")
+    assert str(caught.value) == (
+        f"open_tool_runner takes the session that open_session gave, not a {type(given).__name__}."
+    )
+
+
 async def test_a_runner_can_come_to_a_session_that_is_open(autojump_clock: MockClock) -> None:
     async with stage(mind="rules") as s, open_tool_runner(s.session, [gives("a cat")]) as events:
         assert [len(s.simulator.setups[place].tools) for place in (0, -1)] == [0, 1]

@@ -41,6 +41,7 @@ from gemini_live_trio.events import (
     ReconnectState,
     ResumptionUpdate,
     ToolCall,
+    ToolEnded,
     ToolFinished,
     ToolOutcome,
     ToolStarted,
@@ -106,7 +107,13 @@ async def test_missing_and_wrong_arguments(autojump_clock: MockClock) -> None:
         assert "at" in missing["error"]
         assert "times" in wrong["error"]
         assert s.witness.outcomes() == [("c1", REFUSED), ("c2", REFUSED)]
-        assert [call.reason for call in s.session.tool_calls] == ["bad arguments"] * 2
+        assert [call.reason for call in s.session.tool_calls] == [
+            "bad arguments: at: missing",
+            'bad arguments: times: expected an integer, got the text "many"',
+        ]
+        # It never ran.
+        assert {type(event) for event in s.witness.tools()} == {ToolEnded}
+        assert [call.began_at for call in s.session.tool_calls] == [None, None]
 
 
 @pytest.mark.parametrize("raw", ['"args":null,', ""])
@@ -1126,6 +1133,8 @@ async def test_arguments_errors_are_for_the_tool_to_raise_too(autojump_clock: Mo
         (answer,) = await s.answered(await s.server.call("look"))
         assert "no such door" in answer["error"]
         assert [outcome for _, outcome in s.witness.outcomes()] == [REFUSED]
+        kinds = [type(event) for event in s.witness.tools()]
+        assert kinds == [ToolStarted, ToolEnded, ToolFinished]
 
 
 async def test_a_session_that_runs_no_tools_keeps_no_book_of_them(

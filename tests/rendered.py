@@ -270,9 +270,9 @@ def settings() -> str:
 TERMINAL_HEAD = """\
 # Commands at the terminal
 
-Made from the table in `repl/_commands.py` by `python tests/rendered.py`; `/help` says the same. How they are
-used is in [The terminal program](cli.md). Words in capitals are filled in, those in brackets may be left
-out; text and names with spaces need no quotation marks where they stand last.
+Made from the table in `repl/_commands.py` by `python tests/rendered.py`; `/help` says the same. How
+they are used is in [The terminal program](cli.md). Words in capitals are filled in, those in
+brackets may be left out; text and names with spaces need no quotation marks where they stand last.
 
 | typed | |
 |---|---|

@@ -27,6 +27,7 @@ from ._options import Options
 from ._render import Narrator
 from ._saying import Say, understand
 from ._settings import Settings, Staged
+from ._sound import Sound
 from ._speaking import Recorder, speak
 
 __all__ = ["Client"]
@@ -139,6 +140,7 @@ class Client:
                 interrupt=self._interrupt,
             ),
             Changing(console, self._plan),
+            Sound(console),
         ]
         self._parts = parts
         self._actions = {name: do for part in parts for name, do in part.actions().items()}

@@ -69,6 +69,17 @@ class Options:
     """Seconds for a scripted run."""
     retries: int = 10
     verbose: bool = False
+    microphone: bool = False
+    """Whether to begin with it on; the speaker likewise."""
+    speaker: bool = False
+    input_device: str | None = None
+    """A name, a part of one, or a number; ``None`` for the system's."""
+    output_device: str | None = None
+    echo: str = "auto"
+    share_screen: str | None = None
+    """An id, or a part of a title; ``None`` to share nothing at first."""
+    share_interval: float = 1.0
+    """Seconds from one picture to the next, 0.1 to 3600."""
     sleep_after: float = 90.0
     """Seconds without activity until a session with a person sleeps; 0 for never."""
 

@@ -32,9 +32,13 @@ class Person:
         self.lines: list[str] = []
         """What was shown, each with its mark."""
         self.bar = ""
+        self.client: Client
+        """The program that this person runs."""
         self.speaking = False
         self.answers: deque[bool] = deque()
         """To the questions that are asked."""
+        self.hesitates = False
+        """Whether there never is one."""
         self.choices: Callable[[str], Sequence[Suggestion]] = lambda _blank: ()
         self._to_type, self._typed = trio.open_memory_channel[str](math.inf)
         self._presses = trio.Semaphore(0)
@@ -51,10 +55,18 @@ class Person:
         await settled()
         return self.lines[before:]
 
+    def enters(self, line: str) -> None:
+        """Type a line and wait for nothing: for tests in real time, where threads work."""
+        self._to_type.send_nowait(line)
+
     async def presses_ctrl_c(self) -> None:
         """Press it while the model speaks."""
-        self._presses.release()
+        self.interrupts()
         await settled()
+
+    def interrupts(self) -> None:
+        """Press Ctrl-C and wait for nothing."""
+        self._presses.release()
 
     def leaves(self) -> None:
         """Press Ctrl-D."""
@@ -70,6 +82,15 @@ class Person:
                 self._shown = trio.Event()
                 await self._shown.wait()
         pytest.fail(f"never saw {pattern!r} in {self.lines}")
+
+    async def sees_in_bar(self, pattern: str) -> str:
+        """Wait until the status bar says something."""
+        with trio.move_on_after(600):
+            while not re.search(pattern, self.bar):
+                self._shown = trio.Event()
+                await self._shown.wait()
+            return self.bar
+        pytest.fail(f"never saw {pattern!r} in {self.bar!r}")
 
     # --- As a front ------------------------------------------------------------------------
 
@@ -107,6 +128,8 @@ class Person:
         """See ``Front``."""
         await trio.lowlevel.checkpoint()
         self.line(Kind.NOTE, question)
+        if self.hesitates:
+            await trio.sleep_forever()
         return self.answers.popleft()
 
     async def flush(self) -> None:
@@ -116,6 +139,7 @@ class Person:
     def status(self, text: str) -> None:
         """See ``Front``."""
         self.bar = text
+        self._shown.set()
 
     def offer(self, choices: Callable[[str], Sequence[Suggestion]]) -> None:
         """See ``Front``."""
@@ -134,9 +158,11 @@ async def client(
     *, config: SessionConfig = CONFIG, simulator: Simulator | None = None, **options: Any
 ) -> AsyncIterator[tuple[Person, Simulator]]:
     """Run the client for the length of the block, which ends with the person's leaving."""
-    mind = options.pop("mind", "rules")
-    pace = options.pop("pace", 0.0)
-    async with open_simulator(port=None, mind=mind, commands=True, pace=pace) as opened:
+    service = {"mind": "rules", "pace": 0.0}
+    for name in ("mind", "pace", "hears"):
+        if name in options:
+            service[name] = options.pop(name)
+    async with open_simulator(port=None, commands=True, **service) as opened:
         server = simulator or opened
 
         def opener(plan: Plan, **how: Any) -> AbstractAsyncContextManager[LiveSession]:
@@ -151,6 +177,7 @@ async def client(
             opener,
             where="the simulator",
         )
+        person.client = running
         async with trio.open_nursery() as nursery:
             nursery.start_soon(running.run)
             await person.sees("^note> Connected")

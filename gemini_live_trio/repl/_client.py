@@ -27,6 +27,7 @@ from ._options import Options
 from ._render import Narrator
 from ._saying import Say, understand
 from ._settings import Settings, Staged
+from ._sharing import Sharing
 from ._sound import Sound
 from ._speaking import Recorder, speak
 
@@ -141,6 +142,7 @@ class Client:
             ),
             Changing(console, self._plan),
             Sound(console),
+            Sharing(console),
         ]
         self._parts = parts
         self._actions = {name: do for part in parts for name, do in part.actions().items()}

@@ -7,7 +7,7 @@ import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import trio
@@ -22,6 +22,7 @@ from gemini_live_trio.repl._render import Kind
 from gemini_live_trio.repl._speaking import Recorder
 from gemini_live_trio.simulator import Simulator, open_simulator
 
+P = TypeVar("P")
 CONFIG = SessionConfig(model="gemini-3.8-live")
 
 
@@ -92,6 +93,10 @@ class Person:
             return self.bar
         pytest.fail(f"never saw {pattern!r} in {self.bar!r}")
 
+    def part(self, kind: type[P]) -> P:
+        """Return a part of the program."""
+        return next(part for part in self.client._parts if isinstance(part, kind))
+
     # --- As a front ------------------------------------------------------------------------
 
     def add(self, kind: Kind, text: str) -> None:
@@ -146,6 +151,12 @@ class Person:
         self.choices = choices
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what a thread or a device does, in real time."""
+    while not condition():  # noqa: ASYNC110 - nobody there could set an event
+        await trio.sleep(0.005)
+
+
 async def settled() -> None:
     """Wait until an answer, if one was asked for, has come."""
     for _ in range(5):
@@ -158,7 +169,7 @@ async def client(
     *, config: SessionConfig = CONFIG, simulator: Simulator | None = None, **options: Any
 ) -> AsyncIterator[tuple[Person, Simulator]]:
     """Run the client for the length of the block, which ends with the person's leaving."""
-    service = {"mind": "rules", "pace": 0.0}
+    service: dict[str, Any] = {"mind": "rules", "pace": 0.0}
     for name in ("mind", "pace", "hears"):
         if name in options:
             service[name] = options.pop(name)

@@ -98,14 +98,12 @@ class Sharing(Part):
         """See ``Part``."""
         if self.shared is None:
             return [("screen", "not shared")]
-        target, count = self.shared.screen.target, self.shared.screen.statistics()
-        return [
-            (
-                "screen",
-                f"{_described(target)}, every {self.shared.interval:g} s; {count.delivered:,} "
-                f"pictures, {count.delivered_bytes / 1e6:,.1f} MB; {count.replaced:,} too late",
-            )
-        ]
+        target, counts = self.shared.screen.target, self.shared.screen.statistics()
+        text = (
+            f"{_described(target)}, every {self.shared.interval:g} s; pictures: "
+            f"{counts.delivered:,} ({counts.delivered_bytes / 1000:,.0f} kB)"
+        )
+        return [("screen", text)]
 
     def holds_awake(self) -> bool:
         """See ``Part``."""

@@ -226,12 +226,16 @@ class Sound(Part):
         async with self._one_change:
             if on and self._microphone is None:
                 self._lost.discard("mic")
-                self._microphone = await begin(
-                    self._console.nursery,
-                    self._open_microphone(),
-                    self._listen,
-                    self._microphone_ended,
-                )
+                try:
+                    self._microphone = await begin(
+                        self._console.nursery,
+                        self._open_microphone(),
+                        self._listen,
+                        self._microphone_ended,
+                    )
+                except BaseException:
+                    self._part()
+                    raise
                 self._note(f"The microphone is on: {self._microphone.device.device}.")
                 if self._speaker is None:
                     self._note_once(
@@ -321,11 +325,11 @@ class Sound(Part):
 
     @asynccontextmanager
     async def _open_microphone(self) -> AsyncIterator[Microphone]:
-        # First, since what is heard while nobody listens would be lost.
+        # Both first, since what is heard while nobody listens would be lost.
         await self._console.keeper.awake()
+        if self._speaker is not None:
+            await self._join(self._speaker.device)
         async with open_microphone(_device(self._console.options.input_device)) as microphone:
-            if self._speaker is not None:
-                await self._join(self._speaker.device)
             yield microphone
 
     @asynccontextmanager
@@ -340,7 +344,7 @@ class Sound(Part):
                 yield speaker
 
     async def _join(self, speaker: Speaker) -> None:
-        """Cancel the echo from here on; a microphone and a speaker are open."""
+        """Cancel the echo of a speaker from here on."""
         self._part()
         self._echo = await begin(
             self._console.nursery,

@@ -97,7 +97,7 @@ async def test_the_model_sees_the_screen_until_it_is_stopped(screen: Client) -> 
         screen.paint_desktop(0, 0, 0, 0)
         await until(lambda: len(pictures(service)) > 1)
         person.enters("/status")
-        await person.sees("^note> screen +monitor .* every 0.1 s; 2 pictures")
+        await person.sees("^note> screen +monitor .* every 0.1 s; pictures: 2 ")
         assert await says(person, "/share-screen") == ["note> The screen isn't shared any more."]
         await person.sees_in_bar("^(?!.*screen)")
         assert (await says(person, "/share-screen"))[0].startswith("note> Nothing is shared.")

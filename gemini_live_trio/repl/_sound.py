@@ -24,7 +24,6 @@ from ..media import (
     DeviceRestored,
     EchoStage,
     Microphone,
-    SoundBlock,
     Speaker,
     SpeakerTap,
     list_devices,
@@ -35,67 +34,15 @@ from ..media import (
 from ..voice import run_voice
 from ._activity import Activity, begin
 from ._console import Action, Console, Part
-from ._errors import ConversationFailed
+from ._ears import Ears, meter
 
-__all__ = ["Sound", "meter"]
+__all__ = ["Sound"]
 
 SOON_SECONDS: Final = 10.0
 """A session that breaks sooner isn't followed by another only because the microphone is on."""
 SHOWN_SECONDS: Final = 0.2
 """How much of what is played counts for its level."""
 SILENCE_DBFS: Final = -120.0
-STEPS_DBFS: Final = (-50.0, -40.0, -30.0, -20.0, -10.0)
-BARS: Final = "▁▂▃▅▇"
-
-
-def meter(level_dbfs: float, *, encoding: str | None) -> str:
-    """Draw a level, as wide for silence as for noise; in ASCII where the terminal needs that."""
-    reached = sum(level_dbfs >= step for step in STEPS_DBFS)
-    try:
-        BARS.encode(encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return "#" * reached + "." * (len(BARS) - reached)
-    return BARS[:reached].ljust(len(BARS))
-
-
-class _Ears:
-    """An echo canceller whose speaker comes and goes, and which lets others listen in."""
-
-    def __init__(self) -> None:
-        self.listeners: list[Callable[[bytes], object]] = []
-        self._stage: EchoStage | None = None
-        self._tap: SpeakerTap | None = None
-
-    @contextmanager
-    def against(self, stage: EchoStage, tap: SpeakerTap) -> Iterator[None]:
-        """Take what a speaker plays out of what is heard, for the length of the block."""
-        self._stage, self._tap = stage, tap
-        try:
-            yield
-        finally:
-            self._stage = self._tap = None
-
-    def reference(self, far: SoundBlock, /, **_: Any) -> None:
-        """See ``EchoCanceller``; what is played is looked for at the tap instead."""
-
-    def process(
-        self, near: SoundBlock, /, *, when: float | None = None, frame: int | None = None
-    ) -> bytes:
-        """See ``EchoCanceller``."""
-        if self._stage is None or self._tap is None:
-            pcm = bytes(near)
-        else:
-            for played in self._tap.take():
-                self._stage.reference(
-                    played.pcm, rate_hz=played.rate_hz, when=played.dac_time, frame=played.frame
-                )
-            pcm = self._stage.process(near, when=when, frame=frame)
-        for listener in self.listeners:
-            listener(pcm)
-        return pcm
-
-    def close(self) -> None:
-        """See ``EchoCanceller``; the stage belongs to whoever opened it."""
 
 
 class Sound(Part):
@@ -111,7 +58,7 @@ class Sound(Part):
         self._microphone: Activity[Microphone] | None = None
         self._speaker: Activity[Speaker] | None = None
         self._echo: Activity[EchoStage] | None = None
-        self._ears = _Ears()
+        self._ears = Ears()
         self._shown: SpeakerTap | None = None
         """Of what is played, for its level."""
         self._played_dbfs = SILENCE_DBFS
@@ -282,7 +229,7 @@ class Sound(Part):
             self.microphone.unmute()
             self._note("The microphone is heard again.")
 
-    # --- Commands ----------------------------------------------------------------------------
+    # --- Within --------------------------------------------------------------------------------
 
     async def _list(self, _values: Mapping[str, str]) -> None:
         # While something is open, the system's list can't be made anew.
@@ -302,8 +249,6 @@ class Sound(Part):
                 marks = ["default"] * default + ["in use"] * in_use
                 mark = f" [{', '.join(marks)}]" if marks else ""
                 self._note(f"{device.index:>4}  {device.name} ({device.host_api}){mark}")
-
-    # --- Within --------------------------------------------------------------------------------
 
     async def _begin(self) -> None:
         """Switch on what was asked for at the start, once there is a session."""
@@ -379,11 +324,9 @@ class Sound(Part):
                     echo=self._ears,
                     on_device=functools.partial(self._tell_device, "mic", "microphone"),
                 )
-            except SessionBroken as error:
+            except SessionBroken:
                 if session.statistics().uptime < SOON_SECONDS:
-                    raise ConversationFailed(
-                        f"The session broke soon after it had begun: {error}"
-                    ) from error
+                    raise
             session = await self._console.keeper.successor(session)
 
     async def _speak(self, speaker: Speaker) -> None:

@@ -147,7 +147,9 @@ async def test_what_cannot_be_shared_leaves_what_is_shared(
         person.enters(f"/share-screen {words}")
         await person.sees(f"^error> .*{why}")
         await person.sees_in_bar("screen quarters of one")
-        assert person.part(Sharing).shared.screen.target.title == "quarters of one"
+        shared = person.part(Sharing).shared
+        assert shared is not None
+        assert shared.screen.target.title == "quarters of one"
 
 
 async def test_another_target_takes_the_place_of_the_first(screen: Client) -> None:

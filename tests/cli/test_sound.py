@@ -19,8 +19,9 @@ from trio.testing import MockClock
 
 from gemini_live_trio.errors import ToolError
 from gemini_live_trio.repl._desktop import desktop_groups
+from gemini_live_trio.repl._ears import meter
 from gemini_live_trio.repl._sharing import Sharing
-from gemini_live_trio.repl._sound import Sound, meter
+from gemini_live_trio.repl._sound import Sound
 from gemini_live_trio.simulator import Simulator
 
 HEADSET = "USB Headset"
@@ -158,8 +159,7 @@ async def test_a_session_that_breaks_at_once_switches_the_microphone_off(
         person.enters("/mic on")
         await person.sees("The microphone is on")
         await server.connections[0].close(1007, "API key not valid. Please pass a valid API key.")
-        line = await person.sees("^error> The microphone was switched off")
-        assert "broke soon after it had begun" in line
+        await person.sees("^error> The microphone was switched off: .*API key not valid")
         await until(lambda: not any(stream.open for stream in cards.streams))
         assert len(server.setups) == 1
         person.enters("/mic on")
@@ -214,7 +214,9 @@ async def test_the_models_voice_is_played_and_falls_silent_at_ctrl_c(
         await hear_voice(stream)
         await person.sees_in_bar("spk ▁")
         person.interrupts()
-        await until(lambda: person.part(Sound).speaker.statistics().waiting_seconds == 0)
+        speaker = person.part(Sound).speaker
+        assert speaker is not None
+        await until(lambda: speaker.statistics().waiting_seconds == 0)
         stream.take()  # fades
         assert not any(stream.take())
         person.enters("Spell cat.")

@@ -5,7 +5,7 @@ Where it would hear or see more than before, the person is asked first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -24,11 +24,17 @@ _TOOL_SECONDS: Final = ASKING_SECONDS + 30.0
 
 
 def desktop_groups(
-    sound: Sound, sharing: Sharing, front: Front
+    sound: Callable[[], Sound], sharing: Callable[[], Sharing], front: Front
 ) -> Mapping[str, tuple[str, Sequence[Tool]]]:
     """Return the groups of tools by their names, each with a summary.
 
     ``desktop_get_state`` is in all of them, and is the same tool in each.
+
+    Args:
+      sound: Gives the part of the client; asked when the model calls, since tools are declared
+        before there are parts.
+      sharing: The same.
+      front: Where the person is asked.
     """
     desktop = _Desktop(sound, sharing, front)
     state = desktop.desktop_get_state
@@ -46,10 +52,20 @@ def desktop_groups(
 
 
 class _Desktop:
-    def __init__(self, sound: Sound, sharing: Sharing, front: Front) -> None:
-        self._sound = sound
-        self._sharing = sharing
+    def __init__(
+        self, sound: Callable[[], Sound], sharing: Callable[[], Sharing], front: Front
+    ) -> None:
+        self._get_sound = sound
+        self._get_sharing = sharing
         self._front = front
+
+    @property
+    def _sound(self) -> Sound:
+        return self._get_sound()
+
+    @property
+    def _sharing(self) -> Sharing:
+        return self._get_sharing()
 
     @tool
     async def desktop_get_state(self) -> dict[str, Any]:

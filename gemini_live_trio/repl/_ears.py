@@ -1,8 +1,8 @@
-"""What the microphone hears on its way to the model: without echo, overheard, and as a level."""
+"""What the microphone hears on its way to the model: without echo, and as a level."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -25,10 +25,9 @@ def meter(level_dbfs: float, *, encoding: str | None) -> str:
 
 
 class Ears:
-    """An echo canceller whose speaker comes and goes, and which lets others listen in."""
+    """An echo canceller whose speaker comes and goes."""
 
     def __init__(self) -> None:
-        self.listeners: list[Callable[[bytes], object]] = []
         self._stage: EchoStage | None = None
         self._tap: SpeakerTap | None = None
 
@@ -50,16 +49,12 @@ class Ears:
     ) -> bytes:
         """See ``EchoCanceller``."""
         if self._stage is None or self._tap is None:
-            pcm = bytes(near)
-        else:
-            for played in self._tap.take():
-                self._stage.reference(
-                    played.pcm, rate_hz=played.rate_hz, when=played.dac_time, frame=played.frame
-                )
-            pcm = self._stage.process(near, when=when, frame=frame)
-        for listener in self.listeners:
-            listener(pcm)
-        return pcm
+            return bytes(near)
+        for played in self._tap.take():
+            self._stage.reference(
+                played.pcm, rate_hz=played.rate_hz, when=played.dac_time, frame=played.frame
+            )
+        return self._stage.process(near, when=when, frame=frame)
 
     def close(self) -> None:
         """See ``EchoCanceller``; the stage belongs to whoever opened it."""

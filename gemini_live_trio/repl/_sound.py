@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
 import trio
@@ -148,21 +148,6 @@ class Sound(Part):
     def muted(self) -> bool:
         """Whether there is a microphone, and nothing of it is sent."""
         return self.microphone is not None and self.microphone.muted
-
-    @contextmanager
-    def overhear(self, listener: Callable[[bytes], object]) -> Iterator[None]:
-        """Take what the microphone sends, after the echo was cancelled, for the length of a block.
-
-        Args:
-          listener: Called with each block: 16-bit little-endian mono, 16,000 samples a second. It
-            is called only while the microphone is on and not muted for longer than half a second,
-            and must not wait.
-        """
-        self._ears.listeners.append(listener)
-        try:
-            yield
-        finally:
-            self._ears.listeners.remove(listener)
 
     async def switch_microphone(self, on: bool) -> None:
         """Switch it on or off, and tell the person; nothing happens if it is so already.

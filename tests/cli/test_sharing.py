@@ -221,7 +221,7 @@ async def test_sharing_wakes_the_session(screen: Client) -> None:
 
 
 def tools_of(person: Person) -> dict[str, Any]:
-    groups = desktop_groups(person.part(Sound), person.part(Sharing), person)
+    groups = desktop_groups(lambda: person.part(Sound), lambda: person.part(Sharing), person)
     assert list(groups) == ["desktop-microphone", "desktop-speaker", "desktop-screen-share"]
     return {tool.name: tool for _, tools in groups.values() for tool in tools}
 

@@ -189,17 +189,6 @@ async def test_what_was_lost_is_counted(cards: FakeSounddevice) -> None:
         await person.sees("microphone +on, Webcam; 1 block lost")
 
 
-async def test_others_may_overhear_the_microphone(cards: FakeSounddevice) -> None:
-    async with talking() as (person, _):
-        heard: list[bytes] = []
-        with person.part(Sound).overhear(heard.append):
-            person.enters("/mic on")
-            await person.sees("The microphone is on")
-            recorder(cards).give(TONE)
-            await until(lambda: heard)
-        assert heard == [TONE]
-
-
 # --- The speaker ----------------------------------------------------------------------------
 
 
@@ -363,7 +352,7 @@ def test_levels_are_drawn_in_what_the_terminal_can_show(
 
 
 def tools_of(person: Person) -> dict[str, Any]:
-    groups = desktop_groups(person.part(Sound), person.part(Sharing), person)
+    groups = desktop_groups(lambda: person.part(Sound), lambda: person.part(Sharing), person)
     return {tool.name: tool for _, tools in groups.values() for tool in tools}
 
 

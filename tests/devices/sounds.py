@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 import subprocess
-import wave
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +22,6 @@ Samples = np.ndarray[Any, np.dtype[np.int16]]
 
 QUIET = 200
 """Samples that are larger are sound: resamplers ring a little before and after it."""
-RECORDED = Path(__file__).parents[1] / "data" / "speech.wav"
 PATIENCE = 30.0
 """Seconds that a test listens at most."""
 
@@ -141,27 +137,3 @@ def pactl(*arguments: str) -> str:
     """Ask the sound server, or tell it something."""
     done = subprocess.run(["pactl", *arguments], check=True, capture_output=True, text=True)
     return done.stdout
-
-
-def spoken(text: str) -> tuple[bytes, int]:
-    """Speech and its rate: by espeak-ng where that is installed."""
-    if shutil.which("espeak-ng"):
-        said = subprocess.run(["espeak-ng", "--stdout", text], check=True, capture_output=True)
-        # The length in the header is that of a stream, so what comes after it is taken.
-        return said.stdout[44:], 22_050
-    with wave.open(str(RECORDED)) as file:
-        return file.readframes(file.getnframes()), file.getframerate()
-
-
-async def say(text: str) -> None:
-    """Speak into the rig's microphone."""
-    pcm, rate_hz = spoken(text)
-    await play_raw(pcm + bytes(rate_hz // 2 * 2), rate_hz=rate_hz)
-
-
-def alike(played: np.ndarray, sent: np.ndarray) -> float:
-    """How well two recordings fit each other where they fit best, from 0 to 1."""
-    size = len(played) + len(sent)
-    product = np.fft.irfft(np.fft.rfft(played, size) * np.conj(np.fft.rfft(sent, size)), size)
-    norm = np.linalg.norm(played.astype(float)) * np.linalg.norm(sent.astype(float))
-    return float(product.max() / norm)

@@ -1,7 +1,11 @@
 """A spoken conversation over devices, a real socket and the simulator: the whole loop."""
 
+import shutil
+import subprocess
+import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,12 +13,10 @@ import trio
 from devices.sounds import (
     Recording,
     again_if_the_machine_stalls,
-    alike,
     heard,
     loud,
     needs_sound,
     play_raw,
-    say,
     tone,
 )
 
@@ -30,6 +32,23 @@ from gemini_live_trio.simulator import Simulator, open_simulator
 from gemini_live_trio.voice import run_voice
 
 pytestmark = needs_sound
+
+RECORDED = Path(__file__).parents[1] / "data" / "speech.wav"
+
+
+def spoken(text: str) -> tuple[bytes, int]:
+    """Speech and its rate: by espeak-ng where that is installed."""
+    if shutil.which("espeak-ng"):
+        said = subprocess.run(["espeak-ng", "--stdout", text], check=True, capture_output=True)
+        # The length in the header is that of a stream, so what comes after it is taken.
+        return said.stdout[44:], 22_050
+    with wave.open(str(RECORDED)) as file:
+        return file.readframes(file.getnframes()), file.getframerate()
+
+
+async def say(text: str) -> None:
+    pcm, rate_hz = spoken(text)
+    await play_raw(pcm + bytes(rate_hz // 2 * 2), rate_hz=rate_hz)
 
 
 @asynccontextmanager
@@ -72,6 +91,14 @@ async def talk(session: LiveSession) -> None:
 
 def is_over(recording: Recording) -> bool:
     return recording.quiet_for(1.0)
+
+
+def alike(played: np.ndarray, sent: np.ndarray) -> float:
+    """How well two recordings fit each other where they fit best, from 0 to 1."""
+    size = len(played) + len(sent)
+    product = np.fft.irfft(np.fft.rfft(played, size) * np.conj(np.fft.rfft(sent, size)), size)
+    norm = np.linalg.norm(played.astype(float)) * np.linalg.norm(sent.astype(float))
+    return float(product.max() / norm)
 
 
 @again_if_the_machine_stalls

@@ -14,14 +14,13 @@ import trio
 from cli.client import Person, client, until
 from devices.sounds import (
     again_if_the_machine_stalls,
-    alike,
     heard,
     loud,
     needs_sound,
     play_raw,
-    say,
     tone,
 )
+from devices.test_conversation import alike, say
 from media.screen.xserver import COLOURS, XServer
 from media.screen.xserver import Client as Painter
 

@@ -13,6 +13,7 @@ heard; and a device that is lost is waited for.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -54,8 +55,8 @@ _log = logging.getLogger("gemini_live_trio.voice")
 async def run_voice(
     session: LiveSession,
     *,
-    microphone: Microphone | str | int | None = None,
-    speaker: Speaker | str | int | None = None,
+    microphone: Microphone | str | int | Literal[False] | None = None,
+    speaker: Speaker | str | int | Literal[False] | None = None,
     echo: EchoCanceller | EchoBackend | Literal["auto"] = "auto",
     on_device: Callable[[DeviceLost | DeviceRestored], object] | None = None,
 ) -> None:
@@ -63,21 +64,29 @@ async def run_voice(
 
     Other tasks may receive from the session, send, and run tools meanwhile. To mute, open the
     microphone yourself and call its ``mute``; to shut the model up, ``session.interrupt()`` and
-    ``speaker.flush(session.turn_state.generation)``.
+    ``speaker.flush(speaker.newest_generation)``.
 
     Where the session marks activity by hand, ``session.speaking()`` stays the caller's affair.
 
+    Devices that are open may serve one session after another. A speaker plays what is left of an
+    old one's voice first, and then the new one's, whose generations it numbers on.
+
     Args:
       session: The conversation. Its answers should be sound.
-      microphone: An open one, or the device to open; ``None`` for the system's default.
-      speaker: An open one, or the device to open; ``None`` for the system's default.
+      microphone: An open one, or the device to open; ``None`` for the system's default; ``False``
+        for none.
+      speaker: An open one, or the device to open; ``None`` for the system's default; ``False`` for
+        none: then the session isn't told that anything was heard.
       echo: An open canceller, or what ``open_echo_canceller`` takes. With headphones,
-        ``"headphones"``.
+        ``"headphones"``. Without a speaker there is no echo, and nothing is opened; an open
+        canceller is given what the microphone hears all the same, and may have its reference from
+        elsewhere.
       on_device: Told when a device is lost and restored; of an open speaker, that one's own
         ``on_device`` is told. Must not wait.
 
     Raises:
-      ConfigError: The microphone has another rate than 16,000, or something else makes no sense.
+      ConfigError: The microphone has another rate than 16,000, there is neither microphone nor
+        speaker, or something else makes no sense.
       MediaError: A device can't be used.
       MissingDependency: What devices or the echo canceller need isn't installed.
       SessionBroken: The session ended by itself; what had been received was played.
@@ -85,87 +94,108 @@ async def run_voice(
 
     Cancellation: at any time. What it opened is closed; what was given to it stays open.
     """
+    if microphone is False and speaker is False:
+        raise ConfigError("A spoken conversation needs a microphone, a speaker or both.")
     async with AsyncExitStack() as stack:
         # First, so that nothing is missed while devices open.
-        told = await stack.enter_async_context(session.subscribe(kinds=[ModelAudio, Interrupted]))
-        if not isinstance(speaker, Speaker):
-            speaker = await stack.enter_async_context(open_speaker(speaker, on_device=on_device))
-        if isinstance(echo, str):
-            canceller: EchoCanceller = await stack.enter_async_context(open_echo_canceller(echo))
-        else:
-            canceller = echo
-        if not isinstance(microphone, Microphone):
-            microphone = await stack.enter_async_context(open_microphone(microphone))
-        if microphone.rate_hz != ECHO_RATE_HZ:
-            raise ConfigError(
-                f"A conversation wants a microphone with {ECHO_RATE_HZ} samples a second, not "
-                f"{microphone.rate_hz}."
-            )
-        tap = stack.enter_context(speaker.tap())
-        await _Voice(session, told, microphone, speaker, canceller, tap, on_device).run()
+        kinds = [] if speaker is False else [ModelAudio, Interrupted]
+        told = await stack.enter_async_context(session.subscribe(kinds=kinds))
+        mouth = ear = canceller = None
+        if speaker is not False:
+            if not isinstance(speaker, Speaker):
+                speaker = await stack.enter_async_context(
+                    open_speaker(speaker, on_device=on_device)
+                )
+            mouth = _Mouth(session, speaker)
+        if microphone is not False:
+            if not isinstance(echo, str):
+                canceller = echo
+            elif mouth is not None:
+                canceller = await stack.enter_async_context(open_echo_canceller(echo))
+            if not isinstance(microphone, Microphone):
+                microphone = await stack.enter_async_context(open_microphone(microphone))
+            if microphone.rate_hz != ECHO_RATE_HZ:
+                raise ConfigError(
+                    f"A conversation wants a microphone with {ECHO_RATE_HZ} samples a second, not "
+                    f"{microphone.rate_hz}."
+                )
+            tap = stack.enter_context(speaker.tap()) if isinstance(speaker, Speaker) else None
+            ear = _Ear(session, microphone, canceller, tap, on_device)
+        await _converse(told, ear, mouth)
 
 
 class _SessionOver(Exception):
     """Nothing can be sent any more; apart from what a closed microphone or canceller raises."""
 
 
-class _Voice:
+async def _converse(
+    told: trio.abc.ReceiveChannel[Event], ear: _Ear | None, mouth: _Mouth | None
+) -> None:
+    """Let both sides work until the session ends, or one of them fails."""
+    failures: list[Exception] = []
+
+    async def part(work: Callable[[], Awaitable[None]]) -> None:
+        # A nursery would wrap what a part raises in a group, so it goes round it.
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - raised again below
+            failures.append(error)
+        nursery.cancel_scope.cancel()
+
+    try:
+        async with trio.open_nursery() as nursery:
+            if ear is not None:
+                nursery.start_soon(part, ear.hear)
+            if mouth is not None:
+                nursery.start_soon(part, mouth.report)
+            nursery.start_soon(part, functools.partial(_follow, told, mouth))
+    except BaseExceptionGroup as group:  # of Ctrl-C, say
+        raise lone(group) from None
+    for other in failures[1:]:
+        _log.error("another part of the conversation failed too", exc_info=other)
+    if failures:
+        raise failures[0]
+
+
+async def _follow(told: trio.abc.ReceiveChannel[Event], mouth: _Mouth | None) -> None:
+    """Hand the mouth what it is to say, until the session ends; raise what ended it."""
+    broken: SessionBroken | None = None
+    try:
+        async for event in told:
+            if mouth is not None:
+                mouth.take(event)
+    except SessionBroken as error:
+        broken = error
+    if mouth is not None:
+        await mouth.finish()
+    if broken is not None:
+        raise broken
+
+
+class _Ear:
+    """From the microphone to the session."""
+
     def __init__(
         self,
         session: LiveSession,
-        told: trio.abc.ReceiveChannel[Event],
         microphone: Microphone,
-        speaker: Speaker,
-        echo: EchoCanceller,
-        tap: SpeakerTap,
+        echo: EchoCanceller | None,
+        tap: SpeakerTap | None,
         on_device: Callable[[DeviceLost | DeviceRestored], object] | None,
     ) -> None:
         self._session = session
-        self._told = told
         self._microphone = microphone
-        self._speaker = speaker
         self._echo = echo
         self._tap = tap
         self._on_device = on_device
-        self._newest: int | None = None
-        """The newest generation that was handed to the speaker."""
-        self._played: dict[int, float] = {}
-        """What the session knows to be heard, of the newest generations."""
 
-    async def run(self) -> None:
-        try:
-            await self._run_parts()
-        except BaseExceptionGroup as group:  # of Ctrl-C, say
-            raise lone(group) from None
-
-    async def _run_parts(self) -> None:
-        failures: list[Exception] = []
-
-        async def part(work: Callable[[], Awaitable[None]]) -> None:
-            # A nursery would wrap what a part raises in a group, so it goes round it.
-            try:
-                await work()
-            except Exception as error:  # noqa: BLE001 - raised again below
-                failures.append(error)
-            nursery.cancel_scope.cancel()
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(part, self._hear)
-            nursery.start_soon(part, self._report)
-            nursery.start_soon(part, self._speak)
-        for other in failures[1:]:
-            _log.error("another part of the conversation failed too", exc_info=other)
-        if failures:
-            raise failures[0]
-
-    async def _hear(self) -> None:
+    async def hear(self) -> None:
         paused = by_hand = _marks_by_hand(self._session)
         try:
             async for event in self._microphone:
                 match event:
-                    case MicrophoneBlock(pcm=pcm, adc_time=when, frame=frame):
-                        self._tell_reference()
-                        pcm = self._echo.process(pcm, when=when, frame=frame)
+                    case MicrophoneBlock():
+                        pcm = self._without_echo(event)
                         # It waits only while the session's buffers are full; then the microphone
                         # drops its oldest blocks, and counts them.
                         with self._while_it_lives():
@@ -190,30 +220,42 @@ class _Voice:
         except (trio.ClosedResourceError, SessionBroken) as error:
             raise _SessionOver from error
 
-    def _tell_reference(self) -> None:
-        for played in self._tap.take():
+    def _without_echo(self, block: MicrophoneBlock) -> bytes:
+        if self._echo is None:
+            return block.pcm
+        for played in self._tap.take() if self._tap is not None else ():
             self._echo.reference(
                 played.pcm, rate_hz=played.rate_hz, when=played.dac_time, frame=played.frame
             )
+        return self._echo.process(block.pcm, when=block.adc_time, frame=block.frame)
 
-    async def _speak(self) -> None:
-        broken: SessionBroken | None = None
-        try:
-            async for event in self._told:
-                match event:
-                    case ModelAudio(stale=False):
-                        self._play(event)
-                    case Interrupted(spurious=False) if self._newest is not None:
-                        self._speaker.flush(self._newest)
-        except SessionBroken as error:
-            broken = error
+
+class _Mouth:
+    """From the session to the speaker."""
+
+    def __init__(self, session: LiveSession, speaker: Speaker) -> None:
+        self._session = session
+        self._speaker = speaker
+        self._before = speaker.newest_generation or 0
+        """A session counts its generations from 1, and the speaker may have served another."""
+        self._newest: int | None = None
+        """The newest generation that was handed to the speaker, in the session's numbers."""
+        self._played: dict[int, float] = {}
+        """What the session knows to be heard, of the newest generations."""
+
+    def take(self, event: Event) -> None:
+        match event:
+            case ModelAudio(stale=False):
+                self._play(event)
+            case Interrupted(spurious=False) if self._newest is not None:
+                self._speaker.flush(self._before + self._newest)
+
+    async def finish(self) -> None:
         if self._newest is not None:
             waiting = self._speaker.statistics().waiting_seconds
             with trio.move_on_after(waiting + ENDING_SECONDS):
-                await self._speaker.turn_played_out(self._newest)
+                await self._speaker.turn_played_out(self._before + self._newest)
             self._tell_played()
-        if broken is not None:
-            raise broken
 
     def _play(self, sound: ModelAudio) -> None:
         self._newest = sound.generation
@@ -221,7 +263,9 @@ class _Voice:
         while len(self._played) > 4:
             del self._played[next(iter(self._played))]
         try:
-            self._speaker.play_nowait(sound.pcm, rate_hz=sound.rate_hz, generation=sound.generation)
+            self._speaker.play_nowait(
+                sound.pcm, rate_hz=sound.rate_hz, generation=self._before + sound.generation
+            )
         except trio.WouldBlock:
             # To wait here would be to hear of no interruption. The speaker counts it.
             _log.warning(
@@ -229,14 +273,14 @@ class _Voice:
                 sound.seconds,
             )
 
-    async def _report(self) -> None:
+    async def report(self) -> None:
         while True:
             await trio.sleep(REPORT_SECONDS)
             self._tell_played()
 
     def _tell_played(self) -> None:
         for generation, told in self._played.items():
-            seconds = self._speaker.position(generation)
+            seconds = self._speaker.position(self._before + generation)
             if seconds != told:
                 self._played[generation] = seconds
                 self._session.played(generation, seconds)

@@ -270,6 +270,9 @@ async def _in_thread(call: Callable[[], T], what: str) -> T:
 
 
 def _sounddevice() -> Any:
+    from ._alsa import silence_alsa
+
+    silence_alsa()
     try:
         import sounddevice
 

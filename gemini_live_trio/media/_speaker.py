@@ -73,6 +73,7 @@ class Speaker:
         self._on_played = on_played
         self._on_device = on_device
         self._told: dict[int | None, float] = {}
+        self._newest: int | None = None
         self._source: Source | None = None
         self._overflow_seconds = 0.0
         self._failure: Exception | None = None
@@ -148,6 +149,8 @@ class Speaker:
         if source is None or (source.generation, source.from_hz) != (generation, rate_hz):
             self._end_source()
             source = self._source = Source(generation, rate_hz, self.rate_hz)
+        if generation is not None:
+            self._newest = max(generation, self._newest or generation)
         converted = source.convert(pcm)
         with self._lock:
             self._playout.add(converted, generation)
@@ -171,6 +174,11 @@ class Speaker:
             if generation is None or (given is not None and given <= generation):
                 self._source = None
         self._wake()
+
+    @property
+    def newest_generation(self) -> int | None:
+        """The newest generation of which sound was handed in, ``None`` before the first."""
+        return self._newest
 
     # --- What was heard --------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ It uses public names of the library only, so it is also the example to read:
 * ``_script``: a conversation without a person; ``_script_options``: what goes with what there
 * ``_ordered``: one that another program leads, by the lines of ``_orders``; ``_turns``: what is due
 * ``_client``: a conversation with one; each command belongs to a part of it (``_console``):
-  ``_basics``, ``_changing`` (``_settings``), ``_toolbox``, ``_saving`` (``_taping``)
+  ``_basics``, ``_changing`` (``_settings``), ``_toolbox``, ``_sound`` (``_activity``),
+  ``_sharing``, ``_desktop``, ``_saving`` (``_taping``)
 * ``_keeper``: that conversation over any number of sessions
 * ``_front``: the terminal; ``_prompt`` (prompt-toolkit) or ``_lines``
 * ``_saying``: what a typed line means; ``_commands``: the table of commands

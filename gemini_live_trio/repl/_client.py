@@ -21,6 +21,7 @@ from ._basics import Basics
 from ._changing import Changing
 from ._commands import Mistake, Run, Suggestion
 from ._console import Action, Console, Part
+from ._desktop import desktop_groups
 from ._front import Front
 from ._keeper import Keeper, Opener, Plan
 from ._options import Options
@@ -29,8 +30,10 @@ from ._saving import Saving
 from ._saying import Say, understand
 from ._sending import check_file, send_parts
 from ._settings import Settings, Staged
+from ._sharing import Sharing
+from ._sound import Sound
 from ._speaking import Recorder
-from ._toolbox import Toolbox, ToolSwitches
+from ._toolbox import Item, Toolbox, ToolSwitches
 
 __all__ = ["Client"]
 
@@ -115,7 +118,14 @@ class Client:
 
     def _assemble(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
-        self._toolbox = Toolbox(self._options, self._front.ask)
+        # The parts come last, but tools that work with them are declared before.
+        desktop = desktop_groups(lambda: sound, lambda: sharing, self._front)
+        groups = [
+            # Titles of windows may be nobody else's affair.
+            Item(name, summary, tools, default=name != "desktop-screen-share")
+            for name, (summary, tools) in desktop.items()
+        ]
+        self._toolbox = Toolbox(self._options, self._front.ask, groups)
         staged = Staged(
             Settings(
                 model=self._config.model,
@@ -135,7 +145,7 @@ class Client:
             holds_awake=lambda: any(part.holds_awake() for part in self._parts),
         )
         console = Console(self._front, self._narrator, nursery, self._keeper, staged, self._options)
-        saving = Saving(console)
+        sound, sharing, saving = Sound(console), Sharing(console), Saving(console)
         self._keeper.observers.append(saving)
         parts += [
             Basics(
@@ -147,6 +157,8 @@ class Client:
             ),
             Changing(console, self._plan),
             ToolSwitches(console, self._toolbox),
+            sound,
+            sharing,
             saving,
         ]
         self._parts = parts

@@ -180,9 +180,17 @@ class Keeper:
         try:
             return await do(session)
         except (trio.ClosedResourceError, SessionBroken):
-            if session is self.session:
-                await self._over.wait()
-            return await do(await self.awake())
+            return await do(await self.successor(session))
+
+    async def successor(self, session: LiveSession) -> LiveSession:
+        """Return the session that goes on with the conversation after one that has ended.
+
+        Raises:
+          GeminiLiveError: None could be opened.
+        """
+        if session is self.session:
+            await self._over.wait()
+        return await self.awake()
 
     async def sleep(self) -> None:
         """Close the session, if there is one; the conversation is kept."""

@@ -7,8 +7,9 @@ import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
+import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
@@ -21,6 +22,7 @@ from gemini_live_trio.repl._render import Kind
 from gemini_live_trio.repl._speaking import open_recorder
 from gemini_live_trio.simulator import Simulator, open_simulator
 
+P = TypeVar("P")
 CONFIG = SessionConfig(model="gemini-3.8-live")
 
 
@@ -31,9 +33,13 @@ class Person:
         self.lines: list[str] = []
         """What was shown, each with its mark."""
         self.bar = ""
+        self.client: Client
+        """The program that this person runs."""
         self.speaking = False
         self.answers: deque[bool] = deque()
         """To the questions that are asked."""
+        self.hesitates = False
+        """Whether there never is one."""
         self.choices: Callable[[str], Sequence[Suggestion]] = lambda _blank: ()
         self._to_type, self._typed = trio.open_memory_channel[str](math.inf)
         self._presses = trio.Semaphore(0)
@@ -54,10 +60,18 @@ class Person:
         shown = self.lines[before:]
         return shown[1:] if shown[:1] == [f"you> {line}"] and line.startswith("/") else shown
 
+    def enters(self, line: str) -> None:
+        """Type a line and wait for nothing: for tests in real time, where threads work."""
+        self._to_type.send_nowait(line)
+
     async def presses_ctrl_c(self) -> None:
         """Press it while the model speaks."""
-        self._presses.release()
+        self.interrupts()
         await settled()
+
+    def interrupts(self) -> None:
+        """Press Ctrl-C and wait for nothing."""
+        self._presses.release()
 
     def leaves(self) -> None:
         """Press Ctrl-D."""
@@ -71,6 +85,20 @@ class Person:
                     return line
             self._shown = trio.Event()
             await self._shown.wait()
+
+    async def sees_in_bar(self, pattern: str) -> str:
+        """Wait until the status bar says something."""
+        with trio.move_on_after(600):
+            while not re.search(pattern, self.bar):
+                self._shown = trio.Event()
+                await self._shown.wait()
+        if not re.search(pattern, self.bar):
+            pytest.fail(f"never saw {pattern!r} in {self.bar!r}")
+        return self.bar
+
+    def part(self, kind: type[P]) -> P:
+        """Return a part of the program."""
+        return next(part for part in self.client._parts if isinstance(part, kind))
 
     # --- As a front ------------------------------------------------------------------------
 
@@ -108,6 +136,8 @@ class Person:
         """See ``Front``."""
         await trio.lowlevel.checkpoint()
         self.line(Kind.NOTE, question)
+        if self.hesitates:
+            await trio.sleep_forever()
         return self.answers.popleft()
 
     async def flush(self) -> None:
@@ -117,10 +147,17 @@ class Person:
     def status(self, text: str) -> None:
         """See ``Front``."""
         self.bar = text
+        self._shown.set()
 
     def offer(self, choices: Callable[[str], Sequence[Suggestion]]) -> None:
         """See ``Front``."""
         self.choices = choices
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what a thread or a device does, in real time."""
+    while not condition():  # noqa: ASYNC110 - nobody there could set an event
+        await trio.sleep(0.005)
 
 
 async def settled() -> None:
@@ -135,10 +172,12 @@ async def client(
     *, config: SessionConfig = CONFIG, simulator: Simulator | None = None, **options: Any
 ) -> AsyncIterator[tuple[Person, Simulator]]:
     """Run the client for the length of the block, which ends with the person's leaving."""
-    mind = options.pop("mind", "rules")
-    pace = options.pop("pace", 0.0)
+    service: dict[str, Any] = {"mind": "rules", "pace": 0.0}
+    for name in ("mind", "pace", "hears"):
+        if name in options:
+            service[name] = options.pop(name)
     async with (
-        open_simulator(port=None, mind=mind, commands=True, pace=pace) as opened,
+        open_simulator(port=None, commands=True, **service) as opened,
         open_recorder(None) as recorder,
     ):
         server = simulator or opened
@@ -155,6 +194,7 @@ async def client(
             opener,
             where="the simulator",
         )
+        person.client = running
         async with trio.open_nursery() as nursery:
             nursery.start_soon(running.run)
             await person.sees("^note> Connected")

@@ -168,7 +168,7 @@ async def test_tools_are_listed_staged_and_applied(
         declared = server.connections[-1].setup.tools[0].function_declarations
         assert "read_file" in [declaration.name for declaration in declared]
         (shown,) = await person.types("/tools")
-        assert shown == "note> In force: clock, read-file, timer"
+        assert "clock, desktop-microphone, desktop-speaker, read-file, timer" in shown
 
 
 async def test_the_model_calls_a_tool(autojump_clock: MockClock) -> None:

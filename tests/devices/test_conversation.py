@@ -248,3 +248,54 @@ async def test_ctrl_c_leaves_it_in_no_group() -> None:
     async with conversation() as (session, _):
         with pytest.raises(KeyboardInterrupt):
             await run_voice(session, microphone="vmic", speaker="vspeaker", echo=CtrlC())
+
+
+async def test_the_microphone_alone_is_heard_and_nothing_is_played() -> None:
+    async with (
+        conversation(voice="tone", hears=lambda pcm, rate_hz: "Spell cat.") as (session, _),
+        open_microphone("vspeaker_mon") as listener,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(lambda: run_voice(session, microphone="vmic", speaker=False))
+        nursery.start_soon(say, "What is the weather in London?")
+        recording = Recording()
+        nursery.start_soon(recording.listen, listener)
+        with trio.fail_after(30):
+            async for event in session:
+                if isinstance(event, TurnComplete):
+                    break
+        assert session.transcript[-1].text == "C, A, T."
+        assert session.turn_state.played_out is None
+        assert len(recording.sound) == 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_speaker_serves_one_session_after_another() -> None:
+    """Each counts its generations from 1, and one of the first was cut off."""
+    async with (
+        open_speaker("vspeaker") as speaker,
+        open_microphone("vspeaker_mon", rate_hz=24_000) as listener,
+        trio.open_nursery() as nursery,
+    ):
+        async with conversation(voice="tone") as (session, _):
+            nursery.start_soon(lambda: run_voice(session, microphone=False, speaker=speaker))
+            await session.send_text("Count to 30.")
+            first = await heard(listener, lambda r: r.heard_seconds > 0.3)
+            speaker.flush(speaker.newest_generation)
+            await session.interrupt()
+            await first.listen(listener, lambda r: r.quiet_for(0.5))
+        sent = Sent()
+        async with conversation(voice="tone") as (session, _):
+            nursery.start_soon(lambda: run_voice(session, microphone=False, speaker=speaker))
+            nursery.start_soon(sent.watch, session)
+            await session.send_text("Spell cat.")
+            second = await heard(listener, is_over)
+            assert session.turn_state.played_out
+            nursery.cancel_scope.cancel()
+    assert alike(second.sound, sent[1]) > 0.98
+
+
+async def test_neither_microphone_nor_speaker_is_refused() -> None:
+    async with conversation() as (session, _):
+        with pytest.raises(errors.ConfigError, match="a microphone, a speaker or both"):
+            await run_voice(session, microphone=False, speaker=False)

@@ -195,3 +195,13 @@ async def test_it_can_be_cancelled_while_it_opens() -> None:
                 await anext(microphone)
     # It would say so if one were still open.
     assert await list_devices(refresh=True)
+
+
+async def test_alsa_writes_nothing_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    """Not even of a device that it can't open."""
+    import ctypes
+
+    await list_devices()
+    alsa = ctypes.CDLL("libasound.so.2")
+    alsa.snd_pcm_open(ctypes.byref(ctypes.c_void_p()), b"no such device", 0, 0)
+    assert capfd.readouterr().err == ""

@@ -97,6 +97,23 @@ async def test_a_voice_goes_on_where_it_was_when_its_speaker_comes_back(rig: Rig
         assert 3.8 <= float(seconds) <= 4.0
 
 
+async def test_the_terminal_tells_of_devices_that_go_and_come(rig: Rig) -> None:
+    async with running(rig, "terminal") as program:
+
+        async def seen(*words: str) -> None:
+            """Each in a line, in any order."""
+            waited = set(words)
+            while waited:
+                line = await program.line()
+                waited -= {word for word in waited if word in line}
+
+        await seen("The model is heard on", "The microphone is on")
+        rig.pulse.kill()
+        await seen("was lost: ", "mic lost", "spk lost")
+        await trio.to_thread.run_sync(rig.start_pulse)
+        await seen("The microphone works again", "The speaker works again")
+
+
 async def test_a_server_that_hangs_keeps_nobody_from_leaving(rig: Rig) -> None:
     async with running(rig, "leave") as program:
         assert await program.line() == "open"

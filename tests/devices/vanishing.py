@@ -4,8 +4,13 @@ It runs in a rig of its own, whose sound server is killed or stopped while it lo
 """
 
 import sys
+from pathlib import Path
 
 import trio
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from cli.client import client, until
 
 from gemini_live_trio.errors import MediaError
 from gemini_live_trio.media import (
@@ -66,6 +71,19 @@ async def leave() -> None:
     say("closed", trio.current_time() - before < 5)
 
 
+async def terminal() -> None:
+    """Run the terminal client with both sides on, and tell what it shows, and its status."""
+    async with client(microphone=True, speaker=True, echo="headphones") as (person, _):
+        shown, bar = 0, ""
+        while True:
+            await until(lambda: len(person.lines) > shown or person.bar != bar)  # noqa: B023
+            for line in person.lines[shown:]:
+                say(line)
+            if "lost" in person.bar and person.bar != bar:
+                say(person.bar)
+            shown, bar = len(person.lines), person.bar
+
+
 async def look() -> None:
     """List what there is without a server, and try to open the default."""
     say(*(device.name for device in await list_devices()))
@@ -77,4 +95,8 @@ async def look() -> None:
             say(type(error).__name__, error)
 
 
-trio.run({"listen": listen, "speak": speak, "leave": leave, "look": look}[sys.argv[1]])
+trio.run(
+    {"listen": listen, "speak": speak, "leave": leave, "look": look, "terminal": terminal}[
+        sys.argv[1]
+    ]
+)

@@ -17,6 +17,7 @@ import argparse
 import contextlib
 import fcntl
 import importlib.util
+import math
 import os
 import select
 import statistics
@@ -77,8 +78,11 @@ def run(arguments: tuple[str, ...], names: Mapping[str, str]) -> Start:
 
 
 def cpu_until_now(pid: int) -> float:
-    """CPU seconds of a running process, as exact as Linux says it: to a hundredth."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    """CPU seconds of a running process, to a hundredth; NaN where there is no Linux to say it."""
+    path = Path(f"/proc/{pid}/stat")
+    if not path.exists():
+        return math.nan
+    fields = path.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
@@ -108,32 +112,38 @@ def in_terminal(arguments: tuple[str, ...], names: Mapping[str, str]) -> Iterato
         os.close(keyboard)
 
 
+def drawn(keyboard: int, deadline: float) -> bytes:
+    """Wait for what is drawn next; nothing when the program has ended, or the time is up."""
+    left = deadline - time.perf_counter()
+    if left <= 0 or not select.select([keyboard], [], [], left)[0]:
+        return b""
+    try:
+        return os.read(keyboard, 65_536)
+    except OSError:  # Linux's way to say that it has ended
+        return b""
+
+
 def start_prompt(names: Mapping[str, str]) -> tuple[Start, Start]:
     """Start the program; the start until the prompt is there, and that until it is connected."""
     begin = time.perf_counter()
+    deadline = begin + TOO_LONG
     seen = b""
     asked = 0
     found: list[Start] = []
     with in_terminal((*PROGRAM, "--simulate"), names) as (pid, keyboard):
         for words in (PROMPT, CONNECTED):
             while words not in seen:
-                left = begin + TOO_LONG - time.perf_counter()
-                if left <= 0 or not select.select([keyboard], [], [], left)[0]:
-                    raise SystemExit(f"No {words.decode()!r} after {TOO_LONG:g} s: {seen!r}")
-                try:
-                    seen += os.read(keyboard, 65_536)
-                except OSError:  # Linux says so when the program has ended
-                    raise SystemExit(f"It ended without {words.decode()!r}: {seen!r}") from None
+                more = drawn(keyboard, deadline)
+                if not more:
+                    raise SystemExit(f"It never showed {words.decode()!r}, but {seen!r}.")
+                seen += more
                 if seen.count(WHERE) > asked:
                     asked += 1
                     os.write(keyboard, HERE)
             found.append(Start(time.perf_counter() - begin, cpu_until_now(pid)))
         os.write(keyboard, CTRL_D)
-        while select.select([keyboard], [], [], TOO_LONG)[0]:
-            try:
-                os.read(keyboard, 65_536)
-            except OSError:
-                break
+        while drawn(keyboard, deadline):
+            pass
     return found[0], found[1]
 
 
@@ -183,7 +193,8 @@ def main() -> None:
     ]
     head = ("", "median", "best", "worst", "CPU")
     print(Table(f"From the start of Python, in seconds, of {runs} runs", head, rows))
-    print(f"\nLoad before {load:.1f} and after {os.getloadavg()[0]:.1f}, on {os.cpu_count()} cores.")
+    after = os.getloadavg()[0]
+    print(f"\nLoad before {load:.1f} and after {after:.1f}, on {os.cpu_count()} cores.")
 
 
 if __name__ == "__main__":

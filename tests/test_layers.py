@@ -152,11 +152,47 @@ def test_the_terminal_program_uses_public_names_only() -> None:
             assert not private, path
 
 
-def test_importing_the_package_brings_nothing_heavy() -> None:
-    code = "import sys, gemini_live_trio; print(*sys.modules)"
+HEAVY = {
+    *("numpy", "PIL", "soundfile", "soxr", "samplerate", "sounddevice", "mss", "livekit"),
+    *("httpx", "httpx2", "requests", "google", "mcp", "opentelemetry"),
+    *("keyring", "hypothesis", "pytest"),
+}
+"""What no start may wait for: these are imported where they are used."""
+PROMPT = {"prompt_toolkit", "platformdirs"}
+"""What the prompt needs, and nothing else."""
+
+
+def loaded_by(*statements: str) -> tuple[set[str], set[str]]:
+    """Names of the packages that a fresh Python has loaded then, and of all modules."""
+    code = "; ".join([*statements, "import sys; print(*sys.modules)"])
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = {name.split(".")[0] for name in run.stdout.split()}
-    assert not loaded & {"httpx", "requests", "google"}
-    assert not loaded & {"numpy", "soundfile", "soxr", "prompt_toolkit", "hypothesis", "pytest"}
-    packages = {name for name in run.stdout.split() if name.startswith("gemini_live_trio.")}
-    assert not {name.split(".")[1] for name in packages} & {"simulator", "testing", "repl", "media"}
+    names = set(run.stdout.split())
+    return {name.split(".")[0] for name in names}, names
+
+
+def ours(names: set[str]) -> set[str]:
+    """Which parts of this package are among the modules."""
+    return {name.split(".")[1] for name in names if name.startswith("gemini_live_trio.")}
+
+
+def test_importing_the_package_brings_nothing_heavy() -> None:
+    loaded, names = loaded_by("import gemini_live_trio")
+    assert not loaded & (HEAVY | PROMPT | {"asyncio"})
+    assert "urllib.request" not in names
+    assert not ours(names) & {"simulator", "testing", "repl", "media", "doctor", "voice", "otel"}
+
+
+def test_what_takes_a_while_comes_after_the_prompt_or_never() -> None:
+    pytest.importorskip("prompt_toolkit", reason="needs the extra repl")
+    repl = "gemini_live_trio.repl"
+    loaded, names = loaded_by(f"import {repl}._program, {repl}._front, {repl}._prompt")
+    assert not loaded & HEAVY
+    assert not ours(names) & {"simulator", "testing", "media", "doctor", "voice", "otel"}
+    late = {"_client", "_script", "_ordered", "_toolbox", "_config", "_doctor", "_update"}
+    assert not names & {f"{repl}.{name}" for name in late}
+
+
+def test_a_word_that_ends_the_program_needs_no_prompt() -> None:
+    loaded, names = loaded_by("import gemini_live_trio.repl._program")
+    assert not loaded & (HEAVY | PROMPT)
+    assert "gemini_live_trio.repl._front" not in names

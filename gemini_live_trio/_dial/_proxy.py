@@ -6,7 +6,6 @@ import base64
 import ipaddress
 import os
 import ssl
-import urllib.request
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -169,6 +168,8 @@ def way_to(choice: ProxyChoice, target: Target) -> Way:
         return Way(None, "the connector takes none")
     if _is_local(target.host):
         return Way(None, "it is this machine itself")
+    import urllib.request  # here, since it brings HTTP and e-mail with it
+
     found = urllib.request.getproxies()
     scheme = "https" if target.secure else "http"
     name = scheme if found.get(scheme) else "all"

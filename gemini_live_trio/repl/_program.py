@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
@@ -17,18 +17,14 @@ import trio
 from .. import CapabilityWarning, GeminiApi, LiveSession, SessionConfig, open_session
 from ..errors import ConfigError
 from ._advice import advised, refusal
-from ._client import Client
-from ._descriptors import LineReader
 from ._errors import ConversationFailed
-from ._front import open_front
-from ._keeper import Plan
 from ._options import Options, parse
-from ._ordered import LINE_LIMIT, run_orders
-from ._plain import standard_screen
 from ._render import Kind, Screen
-from ._script import check_script, run_script
 from ._signals import run_until_signal
 from ._speaking import open_recorder
+
+if TYPE_CHECKING:
+    from ._keeper import Plan
 
 __all__ = ["run"]
 
@@ -71,6 +67,11 @@ def _remark(options: Options, screen: Screen) -> None:
 
 
 async def _run_script(options: Options) -> None:
+    from ._descriptors import LineReader
+    from ._ordered import LINE_LIMIT, run_orders
+    from ._plain import standard_screen
+    from ._script import check_script, run_script
+
     pipes_voice = str(options.save_audio) == "-"
     if pipes_voice and sys.stdout is not None and sys.stdout.isatty():
         raise ConfigError(
@@ -97,18 +98,20 @@ async def _run_script(options: Options) -> None:
 
 
 async def _run_interactive(options: Options) -> None:
+    from ._front import open_front
+
     where = "the built-in simulator" if options.simulate else str(options.config.endpoint.target())
 
     def opener(plan: Plan, **how: Any) -> AbstractAsyncContextManager[LiveSession]:
         return open_session(plan.config, tools=plan.tools, reconnect=options.policy, **how)
 
-    async with (
-        _open_server(options) as config,
-        open_recorder(options.save_audio) as recorder,
-        open_front() as front,
-    ):
+    async with open_recorder(options.save_audio) as recorder, open_front() as front:
         _remark(options, front)
-        await Client(options, config, front, recorder, opener, where=where).run()
+        # Only now, since both take a while to import: there is a prompt already, which takes keys.
+        from ._client import Client
+
+        async with _open_server(options) as config:
+            await Client(options, config, front, recorder, opener, where=where).run()
 
 
 @asynccontextmanager

@@ -34,7 +34,7 @@ from typing import Any, Final
 import attrs
 import trio
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import create_app_session, run_in_terminal
+from prompt_toolkit.application import Application, create_app_session, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import ConditionalCompleter
 from prompt_toolkit.document import Document
@@ -240,7 +240,7 @@ class Prompt(Keyboard):
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._failed)
         self._loop = loop
-        self._token.run_sync_soon(self._started.set)
+        self._session.app.after_render += self._drawn
         if not self._stopping:
             await self._prompt_until_the_end()
         self._print_rows()
@@ -263,6 +263,11 @@ class Prompt(Keyboard):
         if self._fault is not None:
             raise self._fault
 
+    def _drawn(self, app: Application[str]) -> None:
+        """Let Trio's side go on: what it has to import would take turns with the first drawing."""
+        app.after_render -= self._drawn
+        self._tell(self._started.set)
+
     async def _wait_for_end(self) -> None:
         await self._ending.wait()
 
@@ -278,7 +283,8 @@ class Prompt(Keyboard):
     async def _prompt(self) -> None:
         try:
             await self._session.prompt_async(handle_sigint=False, set_exception_handler=False)
-        except EOFError:  # the terminal is gone
+        except EOFError:  # the terminal is gone, maybe before anything was drawn
+            self._tell(self._started.set)
             self._tell(self.leave)
             await asyncio.Event().wait()
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Callable
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from ..media import EchoBackend
 from . import _readers as readers
 
 __all__ = [
@@ -111,7 +110,8 @@ SECRETS: Final = (
 )
 
 _LEVELS: Final = ("minimal", "low", "medium", "high")
-_ECHO: Final = ("auto", *get_args(EchoBackend))
+_ECHO: Final = ("auto", "webrtc", "speexdsp", "half_duplex", "headphones", "off")
+"""As ``media`` has them, which is a test's business: it takes a while to import."""
 
 _TABLE: Final = (
     Setting(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
 from .. import LiveSession
 from ..events import Event, ModelAudio
-from ..media import RawPcm, WavWriter, open_sound, open_wav_writer
+
+if TYPE_CHECKING:
+    from ..media import RawPcm, WavWriter
 
 __all__ = ["RATE_HZ", "Recorder", "open_recorder", "speak"]
 
@@ -32,6 +34,8 @@ async def speak(
     Each block leaves when a microphone would have heard all of it. The times are counted from the
     beginning, so that late blocks don't make later ones late.
     """
+    from ..media import open_sound
+
     async with open_sound(path, rate_hz=RATE_HZ, raw=raw) as sound:
         told = 0
         begin = trio.current_time()
@@ -82,5 +86,7 @@ async def open_recorder(path: Path | None) -> AsyncIterator[Recorder]:
         async with open_voice() as voice:
             yield voice
     else:
+        from ..media import open_wav_writer
+
         async with open_wav_writer(path) as wav:
             yield _Wav(wav)

@@ -27,6 +27,7 @@ is sent.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, final
 
@@ -98,6 +99,9 @@ def _as_tuple(value: Sequence[Any], field: attrs.Attribute[Any]) -> tuple[Any, .
     return tuple(value)
 
 
+_TO_TUPLE: Final = attrs.Converter(_as_tuple, takes_field=True)
+
+
 def sealed(_cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
     """Make what the fields hold fit for a frozen value.
 
@@ -111,13 +115,18 @@ def sealed(_cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribu
     return [_seal(field) for field in fields]
 
 
+_FREE: Final = re.compile("JsonValue|Mapping|Struct")
+"""In the text of a type: an object whose keys are data."""
+
+
 def _seal(field: attrs.Attribute[Any]) -> attrs.Attribute[Any]:
+    changes: dict[str, Any] = {}
     if field.default is ABSENT:
-        field = field.evolve(converter=attrs.Converter(_as_tuple, takes_field=True))
+        changes["converter"] = _TO_TUPLE
     # The type is still text here.
-    if any(name in str(field.type) for name in ("JsonValue", "Mapping", "Struct")):
-        field = field.evolve(hash=False)
-    return field
+    if field.hash is not False and _FREE.search(str(field.type)):
+        changes["hash"] = False
+    return field.evolve(**changes) if changes else field
 
 
 def json_name(name: str, *others: str) -> dict[str, Any]:

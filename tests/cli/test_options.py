@@ -3,13 +3,14 @@
 import itertools
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from gemini_live_trio import ApiKey, GeminiApi, __version__
 from gemini_live_trio.capabilities import TABLE
 from gemini_live_trio.errors import ConfigError
+from gemini_live_trio.media import EchoBackend
 from gemini_live_trio.repl import main
 from gemini_live_trio.repl._advice import ADVICE, advised, refusal
 from gemini_live_trio.repl._options import parse
@@ -18,6 +19,10 @@ from gemini_live_trio.repl._script_options import StandardInput
 from gemini_live_trio.wire import TranslationConfig
 
 KEY = {"GEMINI_API_KEY": "a-key"}
+
+
+def test_the_ways_to_cancel_echo_are_those_there_are() -> None:
+    assert SETTINGS["echo"].choices == ("auto", *get_args(EchoBackend))
 
 
 def test_what_to_say_keeps_its_order() -> None:

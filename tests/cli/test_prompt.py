@@ -318,9 +318,11 @@ class Stuck(Paper):
         super().__init__()
         self.may = threading.Event()
         self.stuck = False
+        self.waits = threading.Event()
 
     def write(self, data: str) -> None:
         if self.stuck:
+            self.waits.set()
             self.may.wait(20)
         super().write(data)
 
@@ -348,6 +350,8 @@ async def test_a_slow_terminal_is_waited_for_and_a_stuck_one_is_left() -> None:
         async with open_prompt(source=keys, sink=paper) as opened:
             await opened.flush()
             paper.stuck = True
+            opened.line(Kind.NOTE, "in hand")
+            await trio.to_thread.run_sync(paper.waits.wait, 20)
             for number in range(MANY_ROWS + 10):
                 opened.line(Kind.NOTE, str(number))
             with trio.move_on_after(0.1) as scope:

@@ -67,6 +67,43 @@ def test_a_program_that_uses_the_library_keeps_its_own(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "mine\n", "")
 
 
+GARBAGE = """\
+import gc, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name in {modules!r}:
+            print(name, gc.isenabled())
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+def looks_for_garbage(folder: Path, modules: list[str], *command: str) -> list[str]:
+    (folder / "sitecustomize.py").write_text(GARBAGE.format(modules=modules))
+    done = subprocess.run(
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+    )
+    return done.stdout.splitlines()[: len(modules)]
+
+
+def test_garbage_is_looked_for_once_it_has_begun(tmp_path: Path) -> None:
+    modules = ["gemini_live_trio.codec", "gemini_live_trio.simulator"]
+    command = ["-m", "gemini_live_trio", "--simulate", "--text", "hi"]
+    codec, simulator = looks_for_garbage(tmp_path, modules, *command)
+    assert (codec, simulator) == (f"{modules[0]} False", f"{modules[1]} True")
+
+
+def test_a_program_that_uses_the_library_keeps_looking(tmp_path: Path) -> None:
+    found = looks_for_garbage(tmp_path, ["trio"], "-c", "import gemini_live_trio")
+    assert found == ["trio True"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "command", "expected"),
     [

@@ -1,5 +1,6 @@
 """Terminals for tests, and nobody's own profiles and keys near them."""
 
+import itertools
 import os
 import subprocess
 from collections.abc import Iterator
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from cli.tmux import Terminal
+
+NUMBERS = itertools.count()
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +26,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """A server for terminals, by its name."""
-    name = f"gemini-live-trio-{os.getpid()}"
+    # One for each module: that of the last one may still be on its way out.
+    name = f"gemini-live-trio-{os.getpid()}-{next(NUMBERS)}"
     command = ["tmux", "-L", name, "-f", os.devnull]
     # One session stays, so that the server doesn't end between two tests.
     subprocess.run([*command, "new-session", "-d", "-s", "keep", "cat"], check=True)

@@ -186,16 +186,24 @@ def test_colours_and_none(terminal: Terminal, url: str) -> None:
         terminal.ended(0)
 
 
+@pytest.fixture(scope="module")
+def quick() -> Iterator[str]:
+    """A service whose answers are over as soon as they are seen, so that Ctrl-C isn't for them."""
+    service = Service("--pace", "0", "--voice", "tone")
+    yield service.url
+    service.kill()
+
+
 @pytest.mark.parametrize("way", ["dumb", "missing"])
 def test_without_a_prompt_it_is_still_a_conversation(
-    terminal: Terminal, url: str, way: str
+    terminal: Terminal, quick: str, way: str
 ) -> None:
     if way == "dumb":
         terminal.type("export TERM=dumb")
-        terminal.start("--url", url)
+        terminal.start("--url", quick)
     else:
         program = "import sys; sys.modules['prompt_toolkit'] = None; " + MAIN
-        terminal.start("--url", url, program=["-c", program])
+        terminal.start("--url", quick, program=["-c", program])
     screen = terminal.see(r"^note> Connected")
     assert ('pip install "gemini-live-trio[repl]"' in screen.replace("\n", "")) is (
         way == "missing"

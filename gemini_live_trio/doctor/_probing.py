@@ -36,7 +36,12 @@ async def probe(name: str) -> Check:
             name=name,
             state="failed",
             text=f"it doesn't answer within {PATIENCE:g} s",
-            fix="The driver hangs: unplug the device, or restart the sound system.",
+            fix="Either this machine is too busy just now, or it hangs; "
+            + (
+                "look at the display server."
+                if name == "screen"
+                else "unplug the device, or restart the sound system."
+            ),
             seconds=seconds,
         )
     try:

@@ -25,6 +25,7 @@ import attrs
 import trio
 
 from ..errors import ConfigError, MissingDependency
+from ._limits import check_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -237,8 +238,8 @@ async def open_echo_canceller(
         near = difflib.get_close_matches(str(backend), get_args(EchoBackend), n=1)
         advice = f"did you mean {near[0]!r}?" if near else f"there is {_listed()}."
         raise ConfigError(f"There is no way {backend!r} to cancel echo; {advice}")
-    if delay is not None and not 0 <= delay <= MOST_DELAY:
-        raise ConfigError(f"The delay of an echo is 0 to {MOST_DELAY:g} s, not {delay!r}.")
+    if delay is not None:
+        check_number("delay", delay, 0.0, MOST_DELAY, "seconds", whole=False)
     stage = await trio.to_thread.run_sync(_made, backend, delay)
     choice = stage.choice
     fallen_back = backend == "auto" and choice.warning

@@ -1,8 +1,10 @@
 """What leaves the echo canceller: the user's voice, and none of the speaker's."""
 
 import logging
+import math
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import trio
@@ -528,3 +530,10 @@ def test_as_many_samples_leave_as_come(blocks):
             assert echo.statistics().delay < 0.5
 
     trio.run(main)
+
+
+@pytest.mark.parametrize("delay", ["0.1", -0.1, 1.5, math.nan, True])
+async def test_a_delay_that_makes_no_sense_is_refused(delay: Any) -> None:
+    with pytest.raises(ConfigError, match=r"delay must be 0\.0 to 1\.0 seconds"):
+        async with open_echo_canceller("half_duplex", delay=delay):
+            pass

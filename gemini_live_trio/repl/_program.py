@@ -21,7 +21,7 @@ from ._client import Client
 from ._descriptors import LineReader
 from ._errors import ConversationFailed
 from ._front import open_front
-from ._keeper import Plan
+from ._keeper import CLOSE_SECONDS, Plan
 from ._options import Options, parse
 from ._ordered import LINE_LIMIT, run_orders
 from ._plain import standard_screen
@@ -100,7 +100,13 @@ async def _run_interactive(options: Options) -> None:
     where = "the built-in simulator" if options.simulate else str(options.config.endpoint.target())
 
     def opener(plan: Plan, **how: Any) -> AbstractAsyncContextManager[LiveSession]:
-        return open_session(plan.config, tools=plan.tools, reconnect=options.policy, **how)
+        return open_session(
+            plan.config,
+            tools=plan.tools,
+            reconnect=options.policy,
+            close_timeout=CLOSE_SECONDS,
+            **how,
+        )
 
     async with (
         _open_server(options) as config,

@@ -144,7 +144,7 @@ async def test_help_is_enough_to_use_each_command(autojump_clock: MockClock) -> 
 
 async def test_ctrl_c_silences_the_model_once(autojump_clock: MockClock) -> None:
     async with client(pace=1.0) as (person, _):
-        person._to_type.send_nowait("Tell me a story")
+        person.will_type("Tell me a story")
         await person.sees("Once upon")
         await trio.sleep(0.5)
         assert person.speaking

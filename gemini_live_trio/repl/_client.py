@@ -16,7 +16,7 @@ from pathlib import Path
 import trio
 
 from .. import Fate, LiveSession, Receipt, SessionConfig, wire
-from ..errors import GeminiLiveError, InternalError
+from ..errors import ConnectError, GeminiLiveError, InternalError, SessionBroken, SetupError
 from ..events import Event
 from ._basics import Basics
 from ._changing import Changing
@@ -83,7 +83,7 @@ class Client:
         self._speaking: set[trio.CancelScope] = set()
         """The lines that are being said beside the others."""
         self._unsent: deque[str] = deque()
-        """What was said to a session that ended before it got there."""
+        """What was said and found no session, or one that ended before it got there."""
         self._changed = trio.Event()
         """Something happened that the status may tell of."""
         self._parts: Sequence[Part] = ()
@@ -249,15 +249,17 @@ class Client:
         return await trio.to_thread.run_sync(understand, line, abandon_on_cancel=True)
 
     async def _say(self, parts: Sequence[str | Path]) -> None:
-        while self._unsent:
-            text = self._unsent.popleft()
-            try:
-                await self._say_part(text)
-            except BaseException:
-                self._unsent.appendleft(text)
-                raise
-        for part in parts:
-            await self._say_part(part)
+        left = deque([*self._unsent, *parts])
+        self._unsent.clear()
+        try:
+            while left:
+                await self._say_part(left[0])
+                left.popleft()
+        except (ConnectError, SetupError, SessionBroken):
+            words = [part for part in left if isinstance(part, str)]
+            self._unsent.extendleft(reversed(words))
+            self._tell_kept(*words)
+            raise
 
     async def _say_part(self, part: str | Path) -> None:
         async def say(session: LiveSession) -> None:
@@ -302,11 +304,15 @@ class Client:
             return
         if receipt.state is Fate.DROPPED:
             self._unsent.append(text)
-            self._narrator.note(f"This will be said before the next input: {shortened(text)}")
+            self._tell_kept(text)
         elif receipt.state is Fate.UNKNOWN and receipt.reason:
             self._narrator.note(
                 f"Nobody knows whether the service has this: {shortened(text)} ({receipt.reason})"
             )
+
+    def _tell_kept(self, *texts: str) -> None:
+        for text in texts:
+            self._narrator.note(f"This will be said before the next input: {shortened(text)}")
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

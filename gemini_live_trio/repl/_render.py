@@ -213,7 +213,8 @@ def _remark_on(event: Event) -> str | None:
     match event:
         case events.Reconnecting(attempt=attempt, delay=delay, cause=cause):
             when = f"in {delay:.1f} s" if delay >= 0.05 else "at once"
-            return f"The connection ended: {cause.rstrip('.')}. Dialling again {when} ({attempt})."
+            why = " ".join(cause.split()).rstrip(".")  # a server's answer may have many lines
+            return f"The connection ended: {why}. Dialling again {when} ({attempt})."
         case events.Reconnected(state=state, gap_seconds=gap, dropped_audio_seconds=dropped):
             kept = (
                 "the conversation goes on"

@@ -25,6 +25,7 @@ PICTURE_SECONDS: Final = 1.0
 be written when the next one comes."""
 
 _shown_at: Final[WeakKeyDictionary[LiveSession, float]] = WeakKeyDictionary()
+"""When the last picture was shown, or will be, on Trio's clock."""
 
 
 def only_listens(model: str) -> bool:
@@ -119,7 +120,9 @@ async def _usable(path: Path) -> FileKind:
 
 async def _show(session: LiveSession, path: Path) -> str:
     picture = await load_image(path)
-    await trio.sleep_until(_shown_at.get(session, -PICTURE_SECONDS) + PICTURE_SECONDS)
+    due = max(trio.current_time(), _shown_at.get(session, -PICTURE_SECONDS) + PICTURE_SECONDS)
+    # Before it waits, so that another one beside it waits for longer.
+    _shown_at[session] = due
+    await trio.sleep_until(due)
     await session.send_video(picture.data, mime_type=picture.mime_type)
-    _shown_at[session] = trio.current_time()
     return f"a picture, {picture.width} x {picture.height} pixels, {len(picture.data):,} bytes"

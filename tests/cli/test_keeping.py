@@ -194,6 +194,21 @@ async def test_what_was_said_to_a_connection_that_never_came_back_is_said_to_the
         assert said_to(server).count("My name is Ada.") == 1
 
 
+async def test_what_woke_nobody_is_said_once_somebody_wakes(autojump_clock: MockClock) -> None:
+    async with client() as (person, server):
+        await person.types("!accept off")
+        await person.types("!close 1009")
+        await person.sees("The next input opens another connection")
+        for said in ("My name is Ada.", "Hello!"):
+            person.will_type(said)
+            await person.sees(f"^you> {said}")
+            await settled()
+        server.accepting = True
+        shown = await person.types("What is my name?")
+        assert "model> Your name is Ada." in shown
+        assert said_to(server)[-3:] == ["My name is Ada.", "Hello!", "What is my name?"]
+
+
 def test_pictures_and_words_keep_their_order(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image", reason="needs the extra screen")
     buffer = io.BytesIO()

@@ -234,11 +234,11 @@ def understand_command(line: str) -> Run | Mistake:
 
 def urgent(line: str) -> Run | None:
     """Return the command of a line, if it is one that doesn't wait for the lines before it."""
-    line = line.strip()
-    if not line.startswith("/") or line.startswith("//"):
+    command = _BY_NAME.get(line.strip().partition(" ")[0].lower())
+    if command is None or not command.urgent:
         return None
     run = understand_command(line)
-    return run if isinstance(run, Run) and _BY_NAME[run.action.split()[0]].urgent else None
+    return run if isinstance(run, Run) else None
 
 
 def _most_particular(command: Command) -> Sequence[Form]:

@@ -122,6 +122,24 @@ async def test_settings_given_up_while_they_wait_are_not_in_force_later(
         assert "/apply" in person.bar
 
 
+@pytest.mark.parametrize("after", [0.0, 0.5, 2.0, 4.5, 5.0, 6.0])
+async def test_whenever_settings_are_given_up_what_is_shown_is_in_force(
+    after: float, autojump_clock: MockClock
+) -> None:
+    async with client() as (person, server):
+        await person.types("My name is Ada.")
+        await person.types("/system set Be brief.")
+        await person.types("!delay-setup 5")
+        person.will_type("/apply")
+        await trio.sleep(after)
+        await person.presses_ctrl_c()
+        await settled()
+        assert "model> Your name is Ada." in await person.types("What is my name?")
+        given_up = "/apply to change" in person.bar
+        assert (server.connections[-1].setup.system_instruction is None) is given_up
+        assert after == 5.0 or given_up is (after < 5)  # then it is a tie
+
+
 async def test_what_the_model_will_not_have_is_not_said_to_be_in_force(
     autojump_clock: MockClock,
 ) -> None:

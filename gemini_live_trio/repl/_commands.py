@@ -71,7 +71,7 @@ class Command:
     others: Sequence[str] = ()
     """Other names that it goes by."""
     urgent: bool = False
-    """It doesn't wait for what was typed before it."""
+    """It doesn't wait for what was typed before it, nor long for anything else."""
 
 
 _APPLY: Final = Form("apply", "let what waits take effect; the conversation goes on")

@@ -316,11 +316,13 @@ class Stuck(Paper):
 
     def __init__(self) -> None:
         super().__init__()
+        self.waits = threading.Event()
         self.may = threading.Event()
         self.stuck = False
 
     def write(self, data: str) -> None:
         if self.stuck:
+            self.waits.set()
             self.may.wait(20)
         super().write(data)
 
@@ -348,6 +350,9 @@ async def test_a_slow_terminal_is_waited_for_and_a_stuck_one_is_left() -> None:
         async with open_prompt(source=keys, sink=paper) as opened:
             await opened.flush()
             paper.stuck = True
+            opened.line(Kind.NOTE, "first")
+            # What comes now finds nobody who takes it.
+            assert await trio.to_thread.run_sync(paper.waits.wait, 10)
             for number in range(MANY_ROWS + 10):
                 opened.line(Kind.NOTE, str(number))
             with trio.move_on_after(0.1) as scope:

@@ -22,7 +22,7 @@ import trio
 
 from .. import LiveSession, SessionConfig, wire
 from ..errors import ConfigError, GeminiLiveError, SessionBroken
-from ..events import Event, Reconnected, Reconnecting, ReconnectState
+from ..events import Event, Reconnected, Reconnecting, ReconnectState, Stalled
 from ..observers import SessionObserver
 from ..tools import Tool
 from ..transcript import Entry
@@ -37,6 +37,8 @@ HANDLE_SECONDS = 2 * 60 * 60.0
 """How long the Gemini API keeps a handle."""
 QUIET_SECONDS = 10.0
 """How long a running turn, or a recording, may hold up a change of settings."""
+UNANSWERED_SECONDS = 300.0
+"""How long an answer that doesn't come keeps a session awake: a model may choose not to answer."""
 CLOSE_SECONDS = 1.0
 """For a polite end of a session; nobody wants to wait for a server that is gone."""
 
@@ -224,14 +226,15 @@ class Keeper:
         """Put idle sessions to sleep, until cancelled."""
         if not self._sleep_after:
             await trio.sleep_forever()
+        look_again = 0.0
         while True:
-            await trio.sleep_until(self._active_at + self._sleep_after)
+            await trio.sleep_until(max(look_again, self._active_at + self._sleep_after))
             async with self._one_change:
                 # Looked at with the lock in hand: whoever held it may have woken the session.
                 if trio.current_time() < self._active_at + self._sleep_after:
                     continue
                 if self.session is None or self._is_needed(self.session):
-                    self.note_activity()
+                    look_again = trio.current_time() + self._sleep_after
                     continue
                 await self._close()
             await self._tell(
@@ -243,7 +246,9 @@ class Keeper:
         """Tell whether something goes on, also if nothing is heard of it for long."""
         # A call that the model doesn't wait for, such as a timer, leaves its turn idle.
         calls = any(call.outcome is None for call in session.tool_calls)
-        return bool(self._users or calls or not session.turn_state.idle or self._holds_awake())
+        patient = trio.current_time() < self._active_at + UNANSWERED_SECONDS
+        answering = patient and not session.turn_state.idle
+        return bool(self._users or calls or answering or self._holds_awake())
 
     # --- Other settings ----------------------------------------------------------------------
 
@@ -346,7 +351,8 @@ class Keeper:
                 task_status.started()
                 try:
                     async for event in session:
-                        self.note_activity()
+                        if not isinstance(event, Stalled):
+                            self.note_activity()
                         if arriving and isinstance(event, Reconnecting | Reconnected):
                             # The way in may take several attempts, and that is no news.
                             arriving = isinstance(event, Reconnecting)

@@ -167,7 +167,7 @@ def test_a_recording_keeps_the_session_awake(tmp_path: Path) -> None:
         async with client(sleep_after=1.0, mind=None) as (person, server):
             person.will_type(f"@{path}")
             await person.sees("Sent .*long.wav: sound, 4.0 s")
-            await person.sees("the connection sleeps")
+            await settled()
             seconds = sum(
                 len(sent.audio.data or b"") / 2 / 16_000
                 for frame in server.received
@@ -191,6 +191,17 @@ async def test_a_running_tool_keeps_the_session_awake(autojump_clock: MockClock)
         ]
         assert "has gone off" in str(answers[-1])
         await person.sees("the connection sleeps")
+
+
+async def test_what_is_never_answered_does_not_keep_the_session_awake_for_ever(
+    autojump_clock: MockClock,
+) -> None:
+    async with client(mind=None, sleep_after=20.0) as (person, _):
+        await person.types("Is anybody there?")
+        began = trio.current_time()
+        with trio.move_on_after(3_600):
+            await person.sees("the connection sleeps")
+        assert 280 < trio.current_time() - began < 340
 
 
 # --- What is said -------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ async def test_settings_given_up_while_they_wait_are_not_in_force_later(
         assert "/apply" in person.bar
 
 
-@pytest.mark.parametrize("after", [0.0, 0.5, 2.0, 4.5, 5.0, 6.0])
+@pytest.mark.parametrize("after", [0.01, 0.5, 2.0, 4.5, 5.0, 6.0])
 async def test_whenever_settings_are_given_up_what_is_shown_is_in_force(
     after: float, autojump_clock: MockClock
 ) -> None:

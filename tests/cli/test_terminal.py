@@ -84,8 +84,9 @@ def test_ctrl_c_clears_then_leaves(terminal: Terminal, url: str) -> None:
     assert "Press Ctrl-C" not in screen
     terminal.keys("C-c")
     terminal.see(r"^note> Press Ctrl-C again to leave\.")
-    terminal.type("repeat after me: still here")
-    terminal.see(r"^model> .*still here")
+    # Another line, and nothing that the model would speak of.
+    terminal.type("/help quit")
+    terminal.see(r"^note> +/quit +Ctrl-D does too")
     terminal.keys("C-c")
     terminal.see(r"(again to leave(.|\n)*){2}")
     terminal.keys("C-c")

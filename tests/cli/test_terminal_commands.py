@@ -221,6 +221,7 @@ def test_ctrl_c_while_settings_wait(wide: Terminal) -> None:
     shows(wide, "/system set Be brief.", r"^note> Waiting for /apply")
     shows(wide, "Tell me a story", r"^model> Once upon")
     wide.type("/apply")
+    wide.see(r"^you>$")
     wide.keys("C-c")
     wide.see(r"^note> Given up\.")
     wide.see(r"/apply to change")

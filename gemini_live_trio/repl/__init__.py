@@ -14,7 +14,8 @@ It uses public names of the library only, so it is also the example to read:
   ``_basics``, ``_changing`` (``_settings``), ``_toolbox``, ``_sound`` (``_activity``),
   ``_sharing``, ``_desktop``, ``_saving`` (``_taping``)
 * ``_keeper``: that conversation over any number of sessions
-* ``_front``: the terminal; ``_prompt`` (prompt-toolkit) or ``_lines``
+* ``_front``: the terminal; ``_prompt`` (prompt-toolkit; ``_completion``, ``_history``,
+  ``_terminal``) or ``_lines``; ``_keyboard``: what both have
 * ``_saying``: what a typed line means; ``_commands``: the table of commands
 * ``_render``, ``_plain``, ``_rows``: from events to words on a screen; ``_json``: to JSON
 * ``_sending``: words, pictures and recordings in their order; ``_kinds``: which of these a file is

@@ -19,6 +19,7 @@ __all__ = ["Basics"]
 CONNECTION_SECONDS: Final = 600
 """About how long the service lets a connection live (docs/protocol.md, "Limits")."""
 
+_STATES: Final = {Status.CONNECTED: "connected", Status.RECONNECTING: "reconnecting"}
 _MOVED: Final = {
     ReconnectState.RESUMED: "A new connection; the conversation goes on.",
     ReconnectState.RESEEDED: "A new connection and session, which was told what had been said.",
@@ -112,7 +113,7 @@ class Basics(Part):
         keeper = self._console.keeper
         if keeper.session is None:
             return "connecting" if keeper.dialling else "asleep"
-        return "reconnecting" if keeper.session.status is Status.RECONNECTING else "connected"
+        return _STATES.get(keeper.session.status, "ending")
 
     def _drops(self) -> Sequence[str]:
         session = self._console.keeper.session
@@ -152,7 +153,7 @@ class Basics(Part):
             return
         note("Moving at the next moment that cuts nothing; Ctrl-C gives it up.")
         await self._console.front.flush()
-        note(_MOVED[await keeper.session.reconnect()])
+        note(_MOVED[await keeper.use(lambda session: session.reconnect(), again=False)])
 
     async def _status(self, _values: Mapping[str, str]) -> None:
         rows = [row for part in self._parts for row in part.details()]

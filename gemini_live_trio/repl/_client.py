@@ -1,35 +1,37 @@
 """A conversation with a person at the keyboard.
 
 Lines are taken in their order, one after the other; recordings are spoken beside them. Neither the
-keyboard nor the session waits for the other: leaving and silencing the model come by ways of their
-own. Each command belongs to a part of the client, see ``_console.Part``.
+keyboard nor the session waits for the other: what leaves, silences the model or only looks doesn't
+wait for the lines before it. Each command belongs to a part of the client, see ``_console.Part``.
 """
 
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 import trio
 
-from .. import LiveSession, SessionConfig, wire
-from ..errors import GeminiLiveError, InternalError
+from .. import Fate, LiveSession, Receipt, SessionConfig, wire
+from ..errors import ConnectError, GeminiLiveError, InternalError, SessionBroken, SetupError
 from ..events import Event
 from ._basics import Basics
 from ._changing import Changing
-from ._commands import Mistake, Run, Suggestion
+from ._commands import Mistake, Run, Suggestion, urgent
 from ._console import Action, Console, Part
 from ._desktop import desktop_groups
 from ._front import Front
-from ._keeper import Keeper, Opener, Plan
+from ._keeper import CLOSE_SECONDS, Keeper, Opener, Plan
+from ._kinds import FileKind
 from ._options import Options
 from ._render import Narrator
 from ._saving import Saving
 from ._saying import Say, understand
 from ._sending import check_file, send_parts
-from ._settings import Settings, Staged
+from ._settings import Settings, Staged, shortened
 from ._sharing import Sharing
 from ._sound import Sound
 from ._speaking import Recorder
@@ -40,8 +42,8 @@ __all__ = ["Client"]
 STATUS_SECONDS = 1.0
 LIVELY_SECONDS = 0.1
 """Between two looks at how things stand; the second where something moves all the time."""
-ENDING_SECONDS = 2.0
-"""For a polite end of the session."""
+MOST_LINES = 1_000
+"""So many may wait for those before them; then no more are taken."""
 SILENT = -1
 
 
@@ -79,13 +81,19 @@ class Client:
         """What the person has asked for last, while it isn't done."""
         self._silenced = SILENT
         """The generation that the person wanted to hear no more of."""
+        self._to_do, self._due = trio.open_memory_channel[str](MOST_LINES)
         self._one_voice = trio.Lock()
+        self._speaking: set[trio.CancelScope] = set()
+        """The lines that are being said beside the others."""
+        self._unsent: deque[str] = deque()
+        """What was said and found no session, or one that ended before it got there."""
         self._changed = trio.Event()
         """Something happened that the status may tell of."""
         self._parts: Sequence[Part] = ()
         self._actions: Mapping[str, Action] = {}
-        self._nursery: trio.Nursery
         self._keeper: Keeper
+        self._wishes: trio.Nursery
+        """For what the person wants; all of it is given up when they leave."""
 
     async def run(self) -> None:
         """Talk until the person wants to leave.
@@ -97,17 +105,21 @@ class Client:
             async with trio.open_nursery() as nursery:
                 self._assemble(nursery)
                 self._front.offer(self._choices)
-                for task in (
-                    self._keeper.run,
-                    self._begin,
-                    self._take_lines,
-                    self._take_interruptions,
-                    self._watch_door,
-                    self._show_status,
-                ):
-                    nursery.start_soon(task)
-                await self._leaving.wait()
-                with trio.move_on_after(ENDING_SECONDS):
+                async with trio.open_nursery() as self._wishes:
+                    for task in (
+                        self._keeper.run,
+                        self._begin,
+                        self._listen,
+                        self._take_lines,
+                        self._take_interruptions,
+                        self._watch_door,
+                        self._show_status,
+                    ):
+                        self._wishes.start_soon(task)
+                    await self._leaving.wait()
+                    # Before the session ends: one of them may be waiting for it.
+                    self._wishes.cancel_scope.cancel()
+                with trio.move_on_after(CLOSE_SECONDS):
                     await self._keeper.sleep()
                 nursery.cancel_scope.cancel()
         finally:
@@ -117,7 +129,6 @@ class Client:
                 await self._front.flush()
 
     def _assemble(self, nursery: trio.Nursery) -> None:
-        self._nursery = nursery
         # The parts come last, but tools that work with them are declared before.
         desktop = desktop_groups(lambda: sound, lambda: sharing, self._front)
         groups = [
@@ -177,12 +188,22 @@ class Client:
         self._narrator.note(f"Connected to {self._where}.")
         await self._front.flush()
 
-    async def _take_lines(self) -> None:
+    async def _listen(self) -> None:
         while True:
             line = await self._front.typed()
-            if not line.strip():
-                continue
+            command = urgent(line)
+            if command is not None:
+                with self._telling():
+                    await self._actions[command.action](command.values)
+                self._changed.set()
+                await self._front.flush()
+            elif line.strip():
+                await self._to_do.send(line)
+
+    async def _take_lines(self) -> None:
+        async for line in self._due:
             with trio.CancelScope() as self._doing, self._telling():
+                self._changed.set()
                 await self._do(line)
             if self._doing.cancelled_caught:
                 self._narrator.note("Given up.")
@@ -207,7 +228,9 @@ class Client:
             self._changed = trio.Event()
             words = [word for part in self._parts for word in part.status()]
             self._front.status(f" {' | '.join(words)}")
-            self._front.speaking = self._doing is not None or self._is_speaking()
+            self._front.speaking = bool(
+                self._doing is not None or self._speaking or self._is_speaking()
+            )
             lively = any(part.lively() for part in self._parts)
             with trio.move_on_after(LIVELY_SECONDS if lively else STATUS_SECONDS):
                 await self._changed.wait()
@@ -215,15 +238,17 @@ class Client:
     # --- What is typed -----------------------------------------------------------------------
 
     async def _do(self, line: str) -> None:
-        match understand(line):
+        match await self._understand(line):
             case Say(parts=parts):
                 for part in parts:
                     self._narrator.said(part)
-                if any(isinstance(part, Path) for part in parts):
-                    # A recording takes its time, and typing goes on meanwhile.
-                    self._nursery.start_soon(self._say_beside, parts)
-                else:
+                # Better known now than after half of the line was said.
+                kinds = {await check_file(part) for part in parts if isinstance(part, Path)}
+                if kinds <= {FileKind.PICTURE}:
                     await self._say(parts)
+                else:
+                    # A recording takes its time, and typing goes on meanwhile.
+                    self._wishes.start_soon(self._say_beside, parts)
             case Run(action=action, values=values):
                 self._narrator.said(line)
                 await self._actions[action](values)
@@ -231,28 +256,77 @@ class Client:
                 self._narrator.said(line)
                 self._narrator.error(text)
 
-    async def _say(self, parts: Sequence[str | Path]) -> None:
-        for part in parts:
-            if isinstance(part, Path):
-                # Better known now than after half of the line was said.
-                await check_file(part)
-        for part in parts:
-            await self._keeper.use(functools.partial(self._say_part, part))
+    async def _understand(self, line: str) -> Say | Run | Mistake:
+        if "@" not in line:
+            return understand(line)
+        # That may begin a file's name, and the disk where it is may be slow.
+        return await trio.to_thread.run_sync(understand, line, abandon_on_cancel=True)
 
-    async def _say_part(self, part: str | Path, session: LiveSession) -> None:
-        async with nullcontext() if isinstance(part, str) else self._one_voice:
+    async def _say(self, parts: Sequence[str | Path]) -> None:
+        left = deque([*self._unsent, *parts])
+        self._unsent.clear()
+        try:
+            while left:
+                await self._say_part(left[0])
+                left.popleft()
+        except (ConnectError, SetupError, SessionBroken):
+            words = [part for part in left if isinstance(part, str)]
+            self._unsent.extendleft(reversed(words))
+            self._tell_kept(*words)
+            raise
+
+    async def _say_part(self, part: str | Path) -> None:
+        async def say(session: LiveSession) -> None:
             await send_parts(
                 session,
                 [part],
                 fast=self._options.fast,
                 warn=self._narrator.note,
                 tell=self._narrator.note,
+                sent=self._follow,
             )
 
+        # Half of a recording may have been heard, and mustn't be heard twice.
+        await self._keeper.use(say, again=isinstance(part, str))
+
     async def _say_beside(self, parts: Sequence[str | Path]) -> None:
-        with self._telling():
-            await self._say(parts)
+        with trio.CancelScope() as scope, self._telling():
+            self._speaking.add(scope)
+            try:
+                async with self._one_voice:
+                    await self._say(parts)
+            finally:
+                self._speaking.remove(scope)
+        if scope.cancelled_caught:
+            self._narrator.note("Given up.")
+            await self._end_speech()
+        self._changed.set()
         await self._front.flush()
+
+    async def _end_speech(self) -> None:
+        """Say that the microphone pauses, as ``speak`` couldn't."""
+        if self._keeper.session is not None:
+            with self._telling():
+                await self._keeper.session.send_audio_stream_end()
+
+    def _follow(self, text: str, receipt: Receipt) -> None:
+        """Hear what becomes of words that were sent."""
+        receipt.when_final(functools.partial(self._tell_fate, text, receipt))
+
+    def _tell_fate(self, text: str, receipt: Receipt) -> None:
+        if self._leaving.is_set():
+            return
+        if receipt.state is Fate.DROPPED:
+            self._unsent.append(text)
+            self._tell_kept(text)
+        elif receipt.state is Fate.UNKNOWN and receipt.reason:
+            self._narrator.note(
+                f"Nobody knows whether the service has this: {shortened(text)} ({receipt.reason})"
+            )
+
+    def _tell_kept(self, *texts: str) -> None:
+        for text in texts:
+            self._narrator.note(f"This will be said before the next input: {shortened(text)}")
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -264,17 +338,19 @@ class Client:
         except GeminiLiveError as error:
             self._narrator.error(str(error))
         except trio.ClosedResourceError:
-            self._narrator.error("The session was closed before that was sent.")
+            self._narrator.error("The session was closed before all of that was sent.")
 
     # --- The model's speech ------------------------------------------------------------------
 
     def _interrupt(self) -> None:
         for part in self._parts:
             part.silence()
+        for scope in self._speaking:
+            scope.cancel()
         session = self._keeper.session
         if session is not None:
             self._silenced = session.turn_state.generation
-            self._nursery.start_soon(self._ask_for_silence, session)
+            self._wishes.start_soon(self._ask_for_silence, session)
 
     async def _ask_for_silence(self, session: LiveSession) -> None:
         with self._telling():

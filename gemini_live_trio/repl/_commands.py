@@ -28,6 +28,7 @@ __all__ = [
     "help_on",
     "suggestions",
     "understand_command",
+    "urgent",
 ]
 
 
@@ -69,6 +70,8 @@ class Command:
     forms: Sequence[Form]
     others: Sequence[str] = ()
     """Other names that it goes by."""
+    urgent: bool = False
+    """It doesn't wait for what was typed before it, nor long for anything else."""
 
 
 _APPLY: Final = Form("apply", "let what waits take effect; the conversation goes on")
@@ -84,9 +87,10 @@ COMMANDS: Final = (
         "what can be typed",
         (Form("", "all commands"), Form("COMMAND", "all forms of one")),
         ("/?",),
+        urgent=True,
     ),
     Command("/mic", "let the model hear the microphone", _SWITCH),
-    Command("/mute", "keep the microphone open, but send silence", _SWITCH),
+    Command("/mute", "keep the microphone open, but send silence", _SWITCH, urgent=True),
     Command("/speak", "hear the model's voice", _SWITCH),
     Command(
         "/share-screen",
@@ -99,7 +103,7 @@ COMMANDS: Final = (
         ),
         ("/share",),
     ),
-    Command("/interrupt", "let the model fall silent", (Form("", "as Ctrl-C does"),)),
+    Command("/interrupt", "let the model fall silent", (Form("", "as Ctrl-C does"),), urgent=True),
     Command(
         "/system",
         "the system instruction",
@@ -159,12 +163,18 @@ COMMANDS: Final = (
         ),
     ),
     Command("/reconnect", "move to a new connection", (Form("", "the conversation goes on"),)),
-    Command("/status", "how things stand", (Form("", "connection, devices, settings, drops"),)),
+    Command(
+        "/status",
+        "how things stand",
+        (Form("", "connection, devices, settings, drops"),),
+        urgent=True,
+    ),
     Command(
         "/quit",
         "end the conversation and leave",
         (Form("", "Ctrl-D does too"),),
         ("/exit", "/q"),
+        urgent=True,
     ),
 )
 
@@ -220,6 +230,15 @@ def understand_command(line: str) -> Run | Mistake:
     if words is None:
         return Mistake("A quotation mark isn't closed; nothing was done.")
     return Mistake(_misfit(command, words))
+
+
+def urgent(line: str) -> Run | None:
+    """Return the command of a line, if it is one that doesn't wait for the lines before it."""
+    command = _BY_NAME.get(line.strip().partition(" ")[0].lower())
+    if command is None or not command.urgent:
+        return None
+    run = understand_command(line)
+    return run if isinstance(run, Run) else None
 
 
 def _most_particular(command: Command) -> Sequence[Form]:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Final, Protocol, TypeVar
 
 import attrs
@@ -22,21 +22,25 @@ import trio
 
 from .. import LiveSession, SessionConfig, wire
 from ..errors import ConfigError, GeminiLiveError, SessionBroken
-from ..events import Event, Reconnected, Reconnecting, ReconnectState
+from ..events import Event, Reconnected, Reconnecting, ReconnectState, Stalled
 from ..observers import SessionObserver
 from ..tools import Tool
 from ..transcript import Entry
 from ..usage import Tokens
 from ._advice import refusal
 
-__all__ = ["Keeper", "Opener", "Plan"]
+__all__ = ["CLOSE_SECONDS", "Keeper", "Opener", "Plan"]
 
 T = TypeVar("T")
 
 HANDLE_SECONDS = 2 * 60 * 60.0
 """How long the Gemini API keeps a handle."""
 QUIET_SECONDS = 10.0
-"""How long a running turn may hold up a change of settings."""
+"""How long a running turn, or a recording, may hold up a change of settings."""
+UNANSWERED_SECONDS = 300.0
+"""How long an answer that doesn't come keeps a session awake: a model may choose not to answer."""
+CLOSE_SECONDS = 1.0
+"""For a polite end of a session; nobody wants to wait for a server that is gone."""
 
 _FORGOT: Final = {
     ReconnectState.RESEEDED: (
@@ -131,7 +135,10 @@ class Keeper:
         self._one_change = trio.Lock()
         self._past = _Past()
         self._seeded = 0
-        """How many entries of the session's transcript tell of earlier ones."""
+        """The first entry of the session's transcript that doesn't tell of earlier ones."""
+        self._users = 0
+        """How many tasks do something with the session."""
+        self._unused = trio.Event()
         self._kept = ReconnectState.FRESH
         """Of the conversation, when the session began."""
         self._over = trio.Event()
@@ -170,17 +177,27 @@ class Keeper:
                 return session
             return await self._wake()
 
-    async def use(self, do: Callable[[LiveSession], Awaitable[T]]) -> T:
-        """Do something with the session, and once more with another if that one just ended.
+    async def use(self, do: Callable[[LiveSession], Awaitable[T]], *, again: bool = True) -> T:
+        """Do something with the session, which isn't put to sleep meanwhile.
+
+        Args:
+          do: What to do.
+          again: Whether to do it once more with another session if this one ends under it.
 
         Raises:
           GeminiLiveError: There is no session to be had, or what was done failed.
+          trio.ClosedResourceError: The session was closed meanwhile, and it isn't done again.
         """
         session = await self.awake()
         try:
-            return await do(session)
+            with self._in_use():
+                return await do(session)
         except (trio.ClosedResourceError, SessionBroken):
-            return await do(await self.successor(session))
+            if not again:
+                raise
+            session = await self.successor(session)
+            with self._in_use():
+                return await do(session)
 
     async def successor(self, session: LiveSession) -> LiveSession:
         """Return the session that goes on with the conversation after one that has ended.
@@ -191,6 +208,18 @@ class Keeper:
         if session is self.session:
             await self._over.wait()
         return await self.awake()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            self.note_activity()
+            if not self._users:
+                self._unused.set()
+                self._unused = trio.Event()
 
     async def sleep(self) -> None:
         """Close the session, if there is one; the conversation is kept."""
@@ -205,19 +234,29 @@ class Keeper:
         """Put idle sessions to sleep, until cancelled."""
         if not self._sleep_after:
             await trio.sleep_forever()
+        look_again = 0.0
         while True:
-            await trio.sleep_until(self._active_at + self._sleep_after)
-            if trio.current_time() < self._active_at + self._sleep_after:
-                continue
-            session = self.session
-            if session is None or self._holds_awake() or not session.turn_state.idle:
-                self.note_activity()
-                continue
-            await self.sleep()
+            await trio.sleep_until(max(look_again, self._active_at + self._sleep_after))
+            async with self._one_change:
+                # Looked at with the lock in hand: whoever held it may have woken the session.
+                if trio.current_time() < self._active_at + self._sleep_after:
+                    continue
+                if self.session is None or self._is_needed(self.session):
+                    look_again = trio.current_time() + self._sleep_after
+                    continue
+                await self._close()
             await self._tell(
                 f"Nothing was said for {self._sleep_after:g} s, so the connection sleeps. "
                 "The next input wakes it, and the conversation goes on."
             )
+
+    def _is_needed(self, session: LiveSession) -> bool:
+        """Tell whether something goes on, also if nothing is heard of it for long."""
+        # A call that the model doesn't wait for, such as a timer, leaves its turn idle.
+        calls = any(call.outcome is None for call in session.tool_calls)
+        patient = trio.current_time() < self._active_at + UNANSWERED_SECONDS
+        answering = patient and not session.turn_state.idle
+        return bool(self._users or calls or answering or self._holds_awake())
 
     # --- Other settings ----------------------------------------------------------------------
 
@@ -233,14 +272,13 @@ class Keeper:
         if refused := refusal(plan.config, {}):
             raise ConfigError(refused)
         async with self._one_change:
-            old, self.plan = self.plan, plan
             if self.session is None:
-                self._forget_handle(old, plan)
+                self._take_up(plan)
                 return None
             await self._quiet(self.session)
             await self._close()
-            past = attrs.evolve(self._past)
-            self._forget_handle(old, plan)
+            old, past = self.plan, attrs.evolve(self._past)
+            self._take_up(plan)
             try:
                 await self._wake()
             except BaseException as error:
@@ -251,10 +289,11 @@ class Keeper:
                 raise
             return self._kept
 
-    def _forget_handle(self, old: Plan, new: Plan) -> None:
-        """The service resumes a conversation with the model that it began with."""
-        if old.config.model != new.config.model:
+    def _take_up(self, plan: Plan) -> None:
+        # The service resumes a conversation only with the model that it began with.
+        if self.plan.config.model != plan.config.model:
             self._past.handle = None
+        self.plan = plan
 
     async def _quiet(self, session: LiveSession) -> None:
         def cuts_something() -> bool:
@@ -267,6 +306,8 @@ class Keeper:
             trio.move_on_after(QUIET_SECONDS),
             contextlib.suppress(trio.EndOfChannel, SessionBroken),
         ):
+            while self._users:
+                await self._unused.wait()
             async with session.subscribe() as told:
                 while cuts_something():
                     await told.receive()
@@ -276,7 +317,9 @@ class Keeper:
     def _new_entries(self, session: LiveSession) -> Sequence[Entry]:
         """What a session's transcript has beyond what it began with."""
         past = self._past.entries
-        entries = session.transcript.in_order()[self._seeded :]
+        # The oldest make room, those of earlier sessions first.
+        seeded = max(0, self._seeded - session.transcript.dropped)
+        entries = session.transcript.in_order()[seeded:]
         turns = (past[-1].turn if past else 0) - (entries[0].turn - 1 if entries else 0)
         return [
             attrs.evolve(entry, index=index, turn=entry.turn + turns)
@@ -308,7 +351,7 @@ class Keeper:
                 history=history,
                 observers=[arrival, *self.observers],
             ) as session:
-                self._seeded = len(session.transcript)
+                self._seeded = session.transcript.dropped + len(session.transcript)
                 self._kept = _kept(arrival.resumed, self._seeded)
                 arriving = bool(session.statistics().reconnects)
                 self.session = session
@@ -316,7 +359,8 @@ class Keeper:
                 task_status.started()
                 try:
                     async for event in session:
-                        self.note_activity()
+                        if not isinstance(event, Stalled):
+                            self.note_activity()
                         if arriving and isinstance(event, Reconnecting | Reconnected):
                             # The way in may take several attempts, and that is no news.
                             arriving = isinstance(event, Reconnecting)

@@ -47,6 +47,7 @@ class PlainScreen:
 
     def add(self, kind: Kind, text: str) -> None:
         """See ``Screen``."""
+        text = _indented(kind, text) if self._marks else text
         if not self._open or self._broken_off:
             text = self._mark(kind) + text
         self._open, self._broken_off = True, False
@@ -69,6 +70,7 @@ class PlainScreen:
             self._broken_off = True
         colours = self._colours and (self._marks if spoken else self._err_is_terminal)
         mark = _coloured(kind, kind.mark) if colours else kind.mark
+        text = _indented(kind, text) if at_terminal else text
         self._held.append((self._out if spoken else self._err, f"{mark}{text}\n"))
 
     def raw(self, line: str) -> None:
@@ -93,6 +95,11 @@ class PlainScreen:
         if not self._marks:
             return "" if kind is Kind.MODEL else kind.mark
         return _coloured(kind, kind.mark) if self._colours else kind.mark
+
+
+def _indented(kind: Kind, text: str) -> str:
+    """Keep a line's further rows away from the left edge, where they could pass for another's."""
+    return text.replace("\n", "\n" + " " * len(kind.mark))
 
 
 def _coloured(kind: Kind, text: str) -> str:

@@ -103,12 +103,19 @@ async def _run_interactive(options: Options) -> None:
     where = "the built-in simulator" if options.simulate else str(options.config.endpoint.target())
 
     def opener(plan: Plan, **how: Any) -> AbstractAsyncContextManager[LiveSession]:
-        return open_session(plan.config, tools=plan.tools, reconnect=options.policy, **how)
+        return open_session(
+            plan.config,
+            tools=plan.tools,
+            reconnect=options.policy,
+            close_timeout=CLOSE_SECONDS,
+            **how,
+        )
 
     async with open_recorder(options.save_audio) as recorder, open_front() as front:
         _remark(options, front)
-        # Only now, since both take a while to import: there is a prompt already, which takes keys.
+        # Only now, since they take a while to import: there is a prompt already, which takes keys.
         from ._client import Client
+        from ._keeper import CLOSE_SECONDS
 
         async with _open_server(options) as config:
             await Client(options, config, front, recorder, opener, where=where).run()

@@ -18,6 +18,8 @@ from ..wire import InteractionStatus
 __all__ = ["Kind", "Narrator", "Screen", "harmless", "turn_is_over"]
 
 
+MOST_ECHOED: Final = 2_000
+"""Characters of what the user said; more would push the conversation off the screen."""
 CUT_OFF: Final = " [cut off]"
 
 
@@ -95,6 +97,8 @@ class Narrator:
     def said(self, part: str | Path) -> None:
         """Show what the user has just said."""
         text = part if isinstance(part, str) else f"[{part}]"
+        if len(text) > MOST_ECHOED:
+            text = f"{text[:MOST_ECHOED]}… ({len(text):,} characters, all of them sent)"
         self._screen.line(Kind.YOU, harmless(text))
 
     def note(self, text: str) -> None:
@@ -209,7 +213,8 @@ def _remark_on(event: Event) -> str | None:
     match event:
         case events.Reconnecting(attempt=attempt, delay=delay, cause=cause):
             when = f"in {delay:.1f} s" if delay >= 0.05 else "at once"
-            return f"The connection ended: {cause.rstrip('.')}. Dialling again {when} ({attempt})."
+            why = " ".join(cause.split()).rstrip(".")  # a server's answer may have many lines
+            return f"The connection ended: {why}. Dialling again {when} ({attempt})."
         case events.Reconnected(state=state, gap_seconds=gap, dropped_audio_seconds=dropped):
             kept = (
                 "the conversation goes on"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,8 @@ __all__ = ["Saving"]
 KEPT_SECONDS: Final = 600.0
 """How much of the model's voice is kept for ``/save``."""
 WRITE_SECONDS: Final = 0.5
+LAST_SECONDS: Final = 1.0
+"""For the last piece of a recording, when the program ends."""
 INPUT_RATE_HZ: Final = 16_000
 """What the service takes sound for that doesn't say its rate."""
 
@@ -130,10 +133,8 @@ class Saving(Part, SessionObserver):
             return
         entries = self._console.keeper.entries
         text = as_markdown(entries) if kind == ".md" else as_json(entries)
-        try:
+        with _telling_why("write", path):
             await trio.Path(path).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise MediaError(f"Can't write {path}: {error.strerror}.") from None
         said = sum(bool(entry.text) for entry in entries)
         self._console.narrator.note(f"Saved {said} utterances to {path}.")
 
@@ -208,7 +209,7 @@ class Saving(Part, SessionObserver):
                     with recording.scope:
                         while True:
                             await trio.sleep(WRITE_SECONDS)
-                            await wav.write(tape.take(recording.now()))
+                            await wav.write(tape.take(recording.now() - tape.lag_seconds))
                 finally:
                     self._recording = None
                     await self._write_rest(wav, recording)
@@ -218,11 +219,13 @@ class Saving(Part, SessionObserver):
             if not begun:
                 raise
             narrator.error(str(error))
+            await self._console.front.flush()
         finally:
             recording.over.set()
 
     async def _write_rest(self, wav: WavWriter, recording: _Recording) -> None:
-        with trio.CancelScope(shield=True):
+        with trio.move_on_after(LAST_SECONDS) as scope:
+            scope.shield = True
             await wav.write(recording.tape.take(recording.now()))
 
 
@@ -236,8 +239,21 @@ def _path(values: Mapping[str, str]) -> Path:
 
 
 def _is_there(path: Path) -> bool:
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder; name a file.")
-    if not path.parent.is_dir():
-        raise ConfigError(f"There is no folder {path.parent}.")
-    return path.exists()
+    with _telling_why("look at", path):
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder; name a file.")
+        if not path.parent.is_dir():
+            raise ConfigError(f"There is no folder {path.parent}.")
+        return path.exists()
+
+
+@contextmanager
+def _telling_why(what: str, path: Path) -> Iterator[None]:
+    """Make a sentence of what the system has against a file."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise MediaError(f"Can't {what} {path}: {reason}.") from None

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import trio
 
-from .. import LiveSession
+from .. import LiveSession, Receipt
 from ..errors import ConfigError, MediaError
 from ..media import RawPcm, load_image, open_sound
 from ._kinds import FileKind, look_at
@@ -25,6 +25,7 @@ PICTURE_SECONDS: Final = 1.0
 be written when the next one comes."""
 
 _shown_at: Final[WeakKeyDictionary[LiveSession, float]] = WeakKeyDictionary()
+"""When the last picture was shown, or will be, on Trio's clock."""
 
 
 def only_listens(model: str) -> bool:
@@ -39,6 +40,7 @@ async def send_parts(
     fast: bool,
     warn: Callable[[str], None],
     tell: Callable[[str], None] | None = None,
+    sent: Callable[[str, Receipt], None] = lambda text, receipt: None,
     raw_rate_hz: int = RATE_HZ,
 ) -> None:
     """Send one part after the other; each recording ends with the word that the microphone pauses.
@@ -51,6 +53,7 @@ async def send_parts(
       fast: Whether recordings may leave faster than they play.
       warn: Takes a sentence for each thing that is wrong with a file that can be used nevertheless.
       tell: Takes a sentence for each file that was sent.
+      sent: Takes words that were handed over, and what will tell what becomes of them.
       raw_rate_hz: Of files named ``.pcm`` or ``.raw``: signed 16-bit little-endian mono.
 
     Raises:
@@ -64,18 +67,18 @@ async def send_parts(
     for part in parts:
         if isinstance(part, str):
             check_listener(model, "text")
-            await session.send_text(part)
+            sent(part, await session.send_text(part))
             continue
         kind = await _usable(part)
         if kind is FileKind.PICTURE:
             check_listener(model, "pictures")
-            sent = await _show(session, part)
+            what = await _show(session, part)
         else:
             raw = RawPcm(rate_hz=raw_rate_hz) if kind is FileKind.RAW else None
             seconds = await speak(session, part, fast=fast, warn=warn, raw=raw)
-            sent = f"sound, {seconds:.1f} s"
+            what = f"sound, {seconds:.1f} s"
         if tell is not None:
-            tell(f"Sent {part}: {sent}.")
+            tell(f"Sent {part}: {what}.")
 
 
 async def check_file(path: Path, *, raw_rate_hz: int = RATE_HZ) -> FileKind:
@@ -117,7 +120,9 @@ async def _usable(path: Path) -> FileKind:
 
 async def _show(session: LiveSession, path: Path) -> str:
     picture = await load_image(path)
-    await trio.sleep_until(_shown_at.get(session, -PICTURE_SECONDS) + PICTURE_SECONDS)
+    due = max(trio.current_time(), _shown_at.get(session, -PICTURE_SECONDS) + PICTURE_SECONDS)
+    # Before it waits, so that another one beside it waits for longer.
+    _shown_at[session] = due
+    await trio.sleep_until(due)
     await session.send_video(picture.data, mime_type=picture.mime_type)
-    _shown_at[session] = trio.current_time()
     return f"a picture, {picture.width} x {picture.height} pixels, {len(picture.data):,} bytes"

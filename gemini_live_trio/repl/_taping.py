@@ -19,6 +19,9 @@ __all__ = ["RATE_HZ", "Tape"]
 RATE_HZ: Final = 24_000
 MOST_SECONDS: Final = 600
 """How far a voice may be ahead of its time."""
+SLACK_SECONDS: Final = 0.25
+"""By how much a piece may come late and still follow the one before without a gap: the blocks of a
+microphone come a little sooner or later each time."""
 
 
 class _Track:
@@ -32,7 +35,7 @@ class _Track:
 
     def put(self, pcm: bytes, at: int) -> int:
         """Append sound that comes at some moment; return how many samples found no room."""
-        if at > self._end:
+        if at > self._end + SLACK_SECONDS * RATE_HZ:
             self._data += bytes(2 * (at - self._end))
         room = max(0, at + MOST_SECONDS * RATE_HZ - self._end)
         self._data += pcm[: 2 * room]
@@ -55,10 +58,12 @@ class Tape:
     """A conversation as it was heard, mixed to one channel of 24,000 samples a second.
 
     Attributes:
+      lag_seconds: How long a moment must be over before nothing more comes that belongs there.
       dropped_seconds: What was more than ten minutes ahead of its time.
     """
 
     def __init__(self) -> None:
+        self.lag_seconds: float = SLACK_SECONDS + 0.05
         self.dropped_seconds: float = 0.0
         self._user = _Track()
         self._model = _Track()

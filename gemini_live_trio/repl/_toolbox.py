@@ -110,7 +110,8 @@ class Toolbox:
 
     def plan(self, config: SessionConfig, names: Iterable[str]) -> Plan:
         """Make what a session is opened with."""
-        chosen = [item for name, item in self.items.items() if name in set(names)]
+        names = frozenset(names)
+        chosen = [item for name, item in self.items.items() if name in names]
         # What nobody asked for must not keep anybody from a model that won't have it.
         left_out = [
             item.name
@@ -168,7 +169,7 @@ class ToolSwitches(Part):
 
     def details(self) -> Sequence[tuple[str, str]]:
         """See ``Part``."""
-        rows = [("tools", ", ".join(sorted(self._staged.active.tools)) or "none")]
+        rows = [("tools", self._in_force())]
         session = self._console.keeper.session
         if session is not None and (calls := session.statistics().tools):
             counts = [
@@ -183,9 +184,15 @@ class ToolSwitches(Part):
     async def _show(self, _values: Mapping[str, str]) -> None:
         note = self._console.narrator.note
         active, waiting = self._staged.active.tools, self._staged.waiting.tools
-        note(f"In force: {', '.join(sorted(active)) or 'none'}")
+        note(f"In force: {self._in_force()}")
+        if left_out := self._console.keeper.plan.left_out:
+            note(f"Left out, as this model won't have it: {', '.join(left_out)}")
         if waiting != active:
             note(f"Waiting for /apply: {', '.join(sorted(waiting)) or 'none'}")
+
+    def _in_force(self) -> str:
+        left_out = self._console.keeper.plan.left_out
+        return ", ".join(sorted(self._staged.active.tools.difference(left_out))) or "none"
 
     async def _list(self, _values: Mapping[str, str]) -> None:
         width = max(map(len, self._toolbox.items))
@@ -196,6 +203,8 @@ class ToolSwitches(Part):
     def _state(self, name: str) -> str:
         on, wanted = (name in some.tools for some in (self._staged.active, self._staged.waiting))
         if on == wanted:
+            if name in self._console.keeper.plan.left_out:
+                return "left out"
             return "on" if on else "off"
         return "on soon" if wanted else "off soon"
 

@@ -16,7 +16,7 @@ from trio.testing import wait_all_tasks_blocked
 from gemini_live_trio import LiveSession, SessionConfig, open_session
 from gemini_live_trio.repl._client import Client
 from gemini_live_trio.repl._commands import Suggestion
-from gemini_live_trio.repl._keeper import Plan
+from gemini_live_trio.repl._keeper import CLOSE_SECONDS, Plan
 from gemini_live_trio.repl._options import Options
 from gemini_live_trio.repl._render import Kind
 from gemini_live_trio.repl._speaking import open_recorder
@@ -42,8 +42,10 @@ class Person:
         """Whether there never is one."""
         self.choices: Callable[[str], Sequence[Suggestion]] = lambda _blank: ()
         self._to_type, self._typed = trio.open_memory_channel[str](math.inf)
+        self.gone = trio.Event()
+        """Set once the program has ended."""
         self._presses = trio.Semaphore(0)
-        self._gone = trio.Event()
+        self._left = trio.Event()
         self._open: Kind | None = None
         self._shown = trio.Event()
 
@@ -55,13 +57,13 @@ class Person:
         What was typed is shown too; of a command it is left out here.
         """
         before = len(self.lines)
-        self._to_type.send_nowait(line)
+        self.will_type(line)
         await settled()
         shown = self.lines[before:]
         return shown[1:] if shown[:1] == [f"you> {line}"] and line.startswith("/") else shown
 
-    def enters(self, line: str) -> None:
-        """Type a line and wait for nothing: for tests in real time, where threads work."""
+    def will_type(self, line: str) -> None:
+        """Type a line, and wait for nothing."""
         self._to_type.send_nowait(line)
 
     async def presses_ctrl_c(self) -> None:
@@ -75,7 +77,7 @@ class Person:
 
     def leaves(self) -> None:
         """Press Ctrl-D."""
-        self._gone.set()
+        self._left.set()
 
     async def sees(self, pattern: str) -> str:
         """Wait until a line is shown in which the pattern is found."""
@@ -130,7 +132,7 @@ class Person:
 
     async def left(self) -> None:
         """See ``Front``."""
-        await self._gone.wait()
+        await self._left.wait()
 
     async def ask(self, question: str) -> bool:
         """See ``Front``."""
@@ -183,7 +185,13 @@ async def client(
         server = simulator or opened
 
         def opener(plan: Plan, **how: Any) -> AbstractAsyncContextManager[LiveSession]:
-            return open_session(plan.config, tools=plan.tools, connector=server.connector, **how)
+            return open_session(
+                plan.config,
+                tools=plan.tools,
+                connector=server.connector,
+                close_timeout=CLOSE_SECONDS,
+                **how,
+            )
 
         person = Person()
         running = Client(
@@ -195,8 +203,13 @@ async def client(
             where="the simulator",
         )
         person.client = running
+
+        async def run() -> None:
+            await running.run()
+            person.gone.set()
+
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(running.run)
+            nursery.start_soon(run)
             await person.sees("^note> Connected")
             yield person, server
             person.leaves()

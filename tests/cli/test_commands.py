@@ -12,6 +12,7 @@ from gemini_live_trio.repl._commands import (
     help_on,
     suggestions,
     understand_command,
+    urgent,
 )
 from gemini_live_trio.repl._saying import Say, understand
 
@@ -166,3 +167,19 @@ def test_what_may_follow(before: str, words: list[str]) -> None:
         return [(word, "") for word in offered[blank]]
 
     assert [word for word, _ in suggestions(before, choices)] == words
+
+
+@pytest.mark.parametrize(
+    ("line", "run"),
+    [
+        ("/quit", Run("/quit")),
+        (" /EXIT ", Run("/quit")),
+        ("/help mic", Run("/help", {"COMMAND": "mic"})),
+        ("/quit now", None),
+        ("//quit", None),
+        ("quit", None),
+        ("/system set /quit", None),
+    ],
+)
+def test_some_commands_wait_for_nothing(line: str, run: Run | None) -> None:
+    assert urgent(line) == run

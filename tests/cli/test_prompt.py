@@ -316,9 +316,9 @@ class Stuck(Paper):
 
     def __init__(self) -> None:
         super().__init__()
+        self.waits = threading.Event()
         self.may = threading.Event()
         self.stuck = False
-        self.waits = threading.Event()
 
     def write(self, data: str) -> None:
         if self.stuck:

@@ -340,3 +340,10 @@ def test_the_growing_row_follows_and_goes_on_after_a_remark() -> None:
     (last,) = rows.end()
     assert last.mark + last.text == "model> small server"
     assert rows.growing is None
+
+
+def test_why_a_connection_ended_is_told_in_one_line() -> None:
+    (line,) = told(Reconnecting(attempt=1, delay=0.0, cause='HTTP 503: {\n  "error": {}\n}.'))
+    assert (
+        line == 'note> The connection ended: HTTP 503: { "error": {} }. Dialling again at once (1).'
+    )

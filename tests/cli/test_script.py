@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import os
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -20,6 +21,7 @@ from gemini_live_trio.repl._errors import ConversationFailed
 from gemini_live_trio.repl._options import Options
 from gemini_live_trio.repl._patience import SILENT
 from gemini_live_trio.repl._plain import PlainScreen
+from gemini_live_trio.repl._render import Kind
 from gemini_live_trio.repl._script import check_script, run_script
 from gemini_live_trio.repl._speaking import open_recorder
 from gemini_live_trio.simulator import ServerConnection, Simulator, open_simulator
@@ -282,3 +284,26 @@ def test_speech_that_was_answered_before_the_recording_ended(tmp_path: Path) -> 
         assert out(tmp_path) == "Yes?\n"
 
     patiently(check)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+async def test_nothing_that_is_said_passes_for_a_remark_of_ours() -> None:
+    leader, follower = os.openpty()
+    try:
+        with os.fdopen(follower, "w") as terminal:
+            screen = PlainScreen(terminal, terminal, colours=False)
+            screen.add(Kind.MODEL, "a\nnote> b")
+            screen.add(Kind.MODEL, "\nnote> c")
+            screen.end()
+            screen.line(Kind.TOOL, "tool: d\nerror> e")
+            await screen.flush()
+            shown = os.read(leader, 1_000).decode().splitlines()
+    finally:
+        os.close(leader)
+    assert shown == [
+        "model> a",
+        "       note> b",
+        "       note> c",
+        "tool> tool: d",
+        "      error> e",
+    ]

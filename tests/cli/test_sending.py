@@ -233,3 +233,20 @@ def test_a_damaged_recording_is_used_with_a_warning(tmp_path: Path) -> None:
     patiently(check)
     assert warned
     assert warned[0].startswith("cut.wav is cut off")
+
+
+def test_pictures_shown_at_once_by_two_are_both_seen(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(picture("PNG"))
+
+    async def check() -> None:
+        async with talking() as (session, simulator):
+            async with trio.open_nursery() as nursery:
+                for _ in range(2):
+                    nursery.start_soon(
+                        lambda: send_parts(session, [tmp_path / "a.png"], fast=True, warn=print)
+                    )
+            await trio.sleep(1)
+            first, second = (time for time, what in sent(simulator) if what.video)
+            assert second - first > 0.99
+
+    patiently(check)

@@ -54,7 +54,7 @@ async def showing(**options: Any) -> AsyncIterator[tuple[Person, Simulator]]:
 async def says(person: Person, line: str) -> list[str]:
     """Enter a command, and return what is shown after it once something is."""
     before = len(person.lines) + 1
-    person.enters(line)
+    person.will_type(line)
     await until(lambda: len(person.lines) > before)
     await trio.testing.wait_all_tasks_blocked(0.05)
     return person.lines[before:]
@@ -96,7 +96,7 @@ async def test_the_model_sees_the_screen_until_it_is_stopped(screen: Client) -> 
         await person.sees_in_bar(r"\| screen ")
         screen.paint_desktop(0, 0, 0, 0)
         await until(lambda: len(pictures(service)) > 1)
-        person.enters("/status")
+        person.will_type("/status")
         await person.sees("^note> screen +monitor .* every 0.1 s; pictures: 2 ")
         assert await says(person, "/share-screen") == ["note> The screen isn't shared any more."]
         await person.sees_in_bar("^(?!.*screen)")
@@ -114,8 +114,8 @@ async def test_sharing_holds_the_session_awake_and_a_new_one_gets_a_picture(
         await until(lambda: pictures(service))
         await trio.sleep(1.2)
         assert not any("sleeps" in line for line in person.lines)
-        person.enters("/voice puck")
-        person.enters("/apply")
+        person.will_type("/voice puck")
+        person.will_type("/apply")
         await person.sees("In force")
         await until(lambda: len(pictures(service)) > 1)
 
@@ -142,9 +142,9 @@ async def test_what_cannot_be_shared_leaves_what_is_shared(
     screen.window(title="quarters of one")
     screen.window(title="quarters of two")
     async with showing() as (person, _):
-        person.enters('/share-screen "of one" 0.1')
+        person.will_type('/share-screen "of one" 0.1')
         await person.sees('The model sees window "quarters of one"')
-        person.enters(f"/share-screen {words}")
+        person.will_type(f"/share-screen {words}")
         await person.sees(f"^error> .*{why}")
         await person.sees_in_bar("screen quarters of one")
         shared = person.part(Sharing).shared
@@ -156,9 +156,9 @@ async def test_another_target_takes_the_place_of_the_first(screen: Client) -> No
     screen.window(title="one")
     screen.window(title="two", width=200, height=100)
     async with showing() as (person, service):
-        person.enters("/share-screen one 0.1")
+        person.will_type("/share-screen one 0.1")
         await person.sees('sees window "one"')
-        person.enters("/share-screen two 0.1")
+        person.will_type("/share-screen two 0.1")
         await person.sees('sees window "two"')
         await until(lambda: (200, 100) in [colours(each)[0] for each in pictures(service)])
         await person.sees_in_bar("screen two")
@@ -167,7 +167,7 @@ async def test_another_target_takes_the_place_of_the_first(screen: Client) -> No
 async def test_a_window_that_is_closed_ends_it_with_a_line(screen: Client) -> None:
     async with showing() as (person, service):
         window = screen.window(title="brief")
-        person.enters("/share-screen brief 0.1")
+        person.will_type("/share-screen brief 0.1")
         await person.sees('sees window "brief"')
         await until(lambda: pictures(service))
         window.close()
@@ -181,11 +181,11 @@ async def test_a_display_that_dies_ends_it_with_a_line(monkeypatch: pytest.Monke
         server = stack.enter_context(x_server("320x200x24"))
         monkeypatch.setenv("DISPLAY", server.name)
         async with showing() as (person, service):
-            person.enters("/share-screen 1 0.1")
+            person.will_type("/share-screen 1 0.1")
             await until(lambda: pictures(service))
             server.kill()
             await person.sees("^error> .*It isn't shared any more")
-            person.enters("Hello!")
+            person.will_type("Hello!")
             await person.sees("^model>")
 
 
@@ -212,7 +212,7 @@ async def test_without_a_screen_each_command_says_so_in_a_line(no_screen: None) 
 async def test_sharing_wakes_the_session(screen: Client) -> None:
     async with showing(sleep_after=0.2) as (person, service):
         await person.sees("the connection sleeps")
-        person.enters("/share-screen 1")
+        person.will_type("/share-screen 1")
         await person.sees("The model sees")
         await until(lambda: pictures(service))
 

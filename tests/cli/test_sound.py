@@ -86,14 +86,14 @@ async def hear_voice(stream: Stream) -> np.ndarray[Any, Any]:
 
 async def test_the_microphone_is_heard_while_it_is_on(cards: FakeSounddevice) -> None:
     async with talking() as (person, server):
-        person.enters("/mic on")
+        person.will_type("/mic on")
         await person.sees("note> The microphone is on: Webcam.")
         await person.sees("/speak lets you hear")
         recorder(cards).give(TONE)
         await until(lambda: audio_of(server))
         assert audio_of(server) == [TONE]
         await person.sees_in_bar("mic ▁▂▃▅")
-        person.enters("/mic off")
+        person.will_type("/mic off")
         await person.sees("The microphone is off")
         await until(lambda: audio_of(server)[-1] == b"")
         assert not any(stream.open for stream in cards.streams)
@@ -104,20 +104,20 @@ async def test_a_muted_microphone_sends_silence_and_then_says_that_it_pauses(
     cards: FakeSounddevice,
 ) -> None:
     async with talking() as (person, server):
-        person.enters("/mute")
+        person.will_type("/mute")
         await person.sees("nothing to mute")
-        person.enters("/mic")
+        person.will_type("/mic")
         await person.sees("The microphone is on")
         recorder(cards).give(TONE)
         await until(lambda: audio_of(server))
-        person.enters("/mute")
+        person.will_type("/mute")
         await person.sees("is muted")
         await person.sees_in_bar("mic muted")
         for _ in range(30):
             recorder(cards).give(TONE)
         await until(lambda: audio_of(server)[-1] == b"")
         assert audio_of(server)[1:-1] == [bytes(640)] * 25
-        person.enters("/mute off")
+        person.will_type("/mute off")
         await person.sees("heard again")
         recorder(cards).give(TONE)
         await until(lambda: audio_of(server)[-1] == TONE)
@@ -125,10 +125,10 @@ async def test_a_muted_microphone_sends_silence_and_then_says_that_it_pauses(
 
 async def test_the_microphone_goes_on_with_the_next_session(cards: FakeSounddevice) -> None:
     async with talking() as (person, server):
-        person.enters("/mic on")
+        person.will_type("/mic on")
         await person.sees("The microphone is on")
-        person.enters("/system set Be brief.")
-        person.enters("/apply")
+        person.will_type("/system set Be brief.")
+        person.will_type("/apply")
         await person.sees("In force")
         newest = server.connections[-1].number
         assert newest > 1
@@ -145,7 +145,7 @@ async def test_the_microphone_wakes_the_session_and_holds_it_awake(
         await person.sees("the connection sleeps")
         # No device is opened on a virtual clock: what fails here comes first.
         await server.aclose()
-        person.enters("/mic on")
+        person.will_type("/mic on")
         await person.sees("^error> ")
         await trio.sleep(1000)
         assert [line for line in person.lines if line.startswith("error>")] == person.lines[-1:]
@@ -156,19 +156,19 @@ async def test_a_session_that_breaks_at_once_switches_the_microphone_off(
     cards: FakeSounddevice,
 ) -> None:
     async with talking() as (person, server):
-        person.enters("/mic on")
+        person.will_type("/mic on")
         await person.sees("The microphone is on")
         await server.connections[0].close(1007, "API key not valid. Please pass a valid API key.")
         await person.sees("^error> The microphone was switched off: .*API key not valid")
         await until(lambda: not any(stream.open for stream in cards.streams))
         assert len(server.setups) == 1
-        person.enters("/mic on")
+        person.will_type("/mic on")
         await until(lambda: person.lines.count("note> The microphone is on: Webcam.") == 2)
 
 
 async def test_a_device_that_goes_and_comes_is_told_of(cards: FakeSounddevice) -> None:
     async with talking() as (person, server):
-        person.enters("/mic on")
+        person.will_type("/mic on")
         await person.sees("The microphone is on")
         recorder(cards).close()
         await person.sees("note> The microphone 'Webcam' was lost: the system ended its stream.")
@@ -180,12 +180,12 @@ async def test_a_device_that_goes_and_comes_is_told_of(cards: FakeSounddevice) -
 
 async def test_what_was_lost_is_counted(cards: FakeSounddevice) -> None:
     async with talking() as (person, _):
-        person.enters("/mic on")
+        person.will_type("/mic on")
         await person.sees("The microphone is on")
         recorder(cards).give(TONE)
         recorder(cards).give(TONE, overflow=True)
         await person.sees_in_bar(r"mic .*\(1 block lost\)")
-        person.enters("/status")
+        person.will_type("/status")
         await person.sees("microphone +on, Webcam; 1 block lost")
 
 
@@ -196,9 +196,9 @@ async def test_the_models_voice_is_played_and_falls_silent_at_ctrl_c(
     cards: FakeSounddevice,
 ) -> None:
     async with talking() as (person, _):
-        person.enters("/speak on")
+        person.will_type("/speak on")
         await person.sees(f"note> The model is heard on {HEADSET}.")
-        person.enters("Count to 30.")
+        person.will_type("Count to 30.")
         stream = player(cards)
         await hear_voice(stream)
         await person.sees_in_bar("spk ▁")
@@ -208,21 +208,21 @@ async def test_the_models_voice_is_played_and_falls_silent_at_ctrl_c(
         await until(lambda: speaker.statistics().waiting_seconds == 0)
         stream.take()  # fades
         assert not any(stream.take())
-        person.enters("Spell cat.")
+        person.will_type("Spell cat.")
         await hear_voice(stream)
 
 
 async def test_the_voice_of_the_next_session_is_played_too(cards: FakeSounddevice) -> None:
     async with talking() as (person, _):
-        person.enters("/speak on")
+        person.will_type("/speak on")
         await person.sees("The model is heard")
-        person.enters("Count to 30.")
+        person.will_type("Count to 30.")
         await hear_voice(player(cards))
         person.part(Sound).silence()
-        person.enters("/voice puck")
-        person.enters("/apply")
+        person.will_type("/voice puck")
+        person.will_type("/apply")
         await person.sees("In force")
-        person.enters("Spell cat.")
+        person.will_type("Spell cat.")
         await person.sees("model> C, A, T.")
         await hear_voice(player(cards))
 
@@ -232,16 +232,16 @@ async def test_the_echo_is_taken_out_while_both_are_on(cards: FakeSounddevice) -
         await person.sees("The model is heard on")
         await person.sees("The microphone is on")
         await person.sees("can't be interrupted by voice")
-        person.enters("/status")
+        person.will_type("/status")
         await person.sees("echo +half_duplex")
-        person.enters("Count to 30.")
+        person.will_type("Count to 30.")
         await person.sees("^model> ")
         for number in range(50):
             player(cards).take(at=number / 50)
             recorder(cards).give(TONE, at=number / 50)
             await until(lambda number=number: len(audio_of(server)) > number)
         assert audio_of(server)[-1] == bytes(640)
-        person.enters("/speak off")
+        person.will_type("/speak off")
         await person.sees("isn't heard any more")
         recorder(cards).give(TONE, at=1.0)
         await until(lambda: len(audio_of(server)) == 51)
@@ -255,17 +255,17 @@ async def test_a_device_that_does_not_exist_leaves_the_switch_off(cards: FakeSou
     async with talking(input_device="USB Hedset", microphone=True) as (person, _):
         line = await person.sees("^error>")
         assert line == f"error> There is no microphone 'USB Hedset'; did you mean '{HEADSET}'?"
-        person.enters("/mic")
+        person.will_type("/mic")
         await until(lambda: person.lines.count(line) == 2)
-        person.enters("/status")
+        person.will_type("/status")
         await person.sees("microphone +off")
 
 
 async def test_a_device_may_be_named_by_its_number(cards: FakeSounddevice) -> None:
     async with talking(input_device="1", output_device="monitor") as (person, _):
-        person.enters("/mic")
+        person.will_type("/mic")
         await person.sees(f"The microphone is on: {HEADSET}")
-        person.enters("/speak")
+        person.will_type("/speak")
         await person.sees("is heard on Monitor")
 
 
@@ -275,14 +275,14 @@ async def test_without_the_library_each_command_says_so_in_a_line(
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     async with talking() as (person, _):
         for number, command in enumerate(("/mic", "/speak", "/devices"), 1):
-            person.enters(command)
+            person.will_type(command)
             await until(
                 lambda number=number: (
                     len([line for line in person.lines if "gemini-live-trio[audio]" in line])
                     == number
                 )
             )
-        person.enters("Hello!")
+        person.will_type("Hello!")
         await person.sees("^model>")
 
 
@@ -291,11 +291,11 @@ async def test_an_echo_canceller_that_is_not_installed_leaves_the_second_switch_
 ) -> None:
     monkeypatch.setitem(sys.modules, "livekit", None)
     async with talking(echo="webrtc") as (person, _):
-        person.enters("/mic on")
+        person.will_type("/mic on")
         await person.sees("The microphone is on")
-        person.enters("/speak on")
+        person.will_type("/speak on")
         await person.sees("^error> .*gemini-live-trio\\[aec\\]")
-        person.enters("/status")
+        person.will_type("/status")
         await person.sees("microphone +on")
         await person.sees("speaker +off")
 
@@ -305,10 +305,10 @@ async def test_an_echo_canceller_that_is_not_installed_leaves_the_second_switch_
 
 async def test_the_devices_are_listed(cards: FakeSounddevice) -> None:
     async with talking() as (person, _):
-        person.enters("/mic on")
+        person.will_type("/mic on")
         await person.sees("The microphone is on")
         before = len(person.lines)
-        person.enters("/devices")
+        person.will_type("/devices")
         await person.sees("Monitor")
         assert person.lines[before:] == [
             "you> /devices",
@@ -326,9 +326,9 @@ async def test_a_machine_without_devices(
 ) -> None:
     cards.cards.clear()
     async with talking() as (person, _):
-        person.enters("/devices")
+        person.will_type("/devices")
         await person.sees("neither a microphone nor a speaker")
-        person.enters("/mic on")
+        person.will_type("/mic on")
         await person.sees("^error> There is no microphone")
 
 

@@ -13,31 +13,12 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("prompt_toolkit", reason="needs the extra repl")
-from cli.tmux import NEEDED, Terminal
+from cli.tmux import NEEDED, Service, Terminal
 
 pytestmark = [pytest.mark.terminal, NEEDED]
 
 SPEECH = Path(__file__).parent.parent / "data" / "speech.wav"
 MAIN = "from gemini_live_trio.repl import main; raise SystemExit(main())"
-
-
-class Service:
-    """A simulator in a process of its own, so that it can be killed."""
-
-    def __init__(self, *options: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "gemini_live_trio.simulator", *options],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        found = re.search(r"ws://[^\"]*", self._process.stdout.readline())
-        assert found is not None
-        self.url = found[0]
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +84,9 @@ def test_ctrl_c_clears_then_leaves(terminal: Terminal, url: str) -> None:
     assert "Press Ctrl-C" not in screen
     terminal.keys("C-c")
     terminal.see(r"^note> Press Ctrl-C again to leave\.")
-    terminal.type("repeat after me: still here")
-    terminal.see(r"^model> .*still here")
+    # Another line, and nothing that the model would speak of.
+    terminal.type("/help quit")
+    terminal.see(r"^note> +/quit +Ctrl-D does too")
     terminal.keys("C-c")
     terminal.see(r"(again to leave(.|\n)*){2}")
     terminal.keys("C-c")
@@ -212,8 +194,9 @@ def test_without_a_prompt_it_is_still_a_conversation(
     terminal.see(r"^model> .*plain")
     terminal.keys("C-c")
     terminal.see(r"^note> Press Ctrl-C again")
-    terminal.type("repeat after me: again")
-    terminal.see(r"^model> .*again")
+    # Another line, and nothing that the model would speak of.
+    terminal.type("/help quit")
+    terminal.see(r"^note> +/quit +Ctrl-D does too")
     if way == "dumb":
         terminal.keys("C-c")
         terminal.see(r"(Press Ctrl-C again(.|\n)*){2}")

@@ -22,6 +22,25 @@ PATIENCE = 60
 NUMBERS = itertools.count()
 
 
+class Service:
+    """A simulator in a process of its own, so that it can be killed."""
+
+    def __init__(self, *options: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "gemini_live_trio.simulator", *options],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        found = re.search(r"ws://[^\"]*", self._process.stdout.readline())
+        assert found is not None
+        self.url = found[0]
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
 class Terminal:
     """A terminal with a plain shell in it. ``dash``, since ``bash`` mends a broken terminal."""
 
@@ -80,6 +99,11 @@ class Terminal:
             if left < 0 or not select.select([self._changes], [], [], left)[0]:
                 pytest.fail(f"never saw {pattern!r} in:\n{screen}")
             os.read(self._changes, 65_536)
+
+    def clear(self) -> None:
+        """Have the program empty the screen, so that what is seen next is new."""
+        self.keys("C-l")
+        self.see(lambda screen: len(screen.split("\n\n")[0].splitlines()) <= 2)
 
     def start(self, *arguments: str, program: Sequence[str] = ("-m", "gemini_live_trio")) -> None:
         line = shlex.join([sys.executable, *program, *arguments])

@@ -66,13 +66,13 @@ async def collect(person: Person, into: list[bytes]) -> None:
 @again_if_the_machine_stalls
 async def test_what_is_said_into_the_microphone_is_answered() -> None:
     async with talking(hears=spell_cat) as (person, service):
-        person.enters("/mic on")
+        person.will_type("/mic on")
         await person.sees("The microphone is on: vmic")
         await say(QUESTION)
         await person.sees("^model> C, A, T.")
         begin, end = loud(heard_by(service))
         assert 1.0 < (end - begin) / 16_000 < 3.0
-        person.enters("/status")
+        person.will_type("/status")
         await person.sees("^note> microphone +on, vmic$")
 
 
@@ -86,7 +86,7 @@ async def test_the_answer_is_heard_out_of_the_speaker() -> None:
         await person.sees("The model is heard on vspeaker")
         sent: list[bytes] = []
         nursery.start_soon(collect, person, sent)
-        person.enters("Spell cat.")
+        person.will_type("Spell cat.")
         recording = await heard(listener, lambda r: r.quiet_for(1.0))
         nursery.cancel_scope.cancel()
     assert alike(recording.sound, np.frombuffer(b"".join(sent), "<i2")) > 0.98
@@ -121,11 +121,11 @@ async def test_one_side_is_switched_without_a_hole_in_the_other() -> None:
         await person.sees("The model is heard")
         sent: list[bytes] = []
         nursery.start_soon(collect, person, sent)
-        person.enters("Spell elephant.")
+        person.will_type("Spell elephant.")
         recording = await heard(listener, lambda r: r.heard_seconds > 0.3)
-        person.enters("/mic on")
+        person.will_type("/mic on")
         await recording.listen(listener, lambda r: bool(person.part(Sound).microphone))
-        person.enters("/mic off")
+        person.will_type("/mic off")
         await recording.listen(listener, lambda r: r.quiet_for(1.0))
         nursery.cancel_scope.cancel()
     assert alike(recording.sound, np.frombuffer(b"".join(sent), "<i2")) > 0.98
@@ -134,11 +134,11 @@ async def test_one_side_is_switched_without_a_hole_in_the_other() -> None:
 async def test_nothing_is_heard_while_muted() -> None:
     async with talking(microphone=True, hears=spell_cat) as (person, service):
         await person.sees("The microphone is on")
-        person.enters("/mute on")
+        person.will_type("/mute on")
         await person.sees("is muted")
         await play_raw(tone(1.5, rate_hz=16_000))
         assert not np.any(np.abs(heard_by(service).astype(int)) > 200)
-        person.enters("/mute off")
+        person.will_type("/mute off")
         await person.sees("heard again")
         await say(QUESTION)
         await person.sees("^model> C, A, T.")
@@ -151,7 +151,7 @@ async def test_ctrl_c_silences_the_speaker_at_once() -> None:
         open_microphone("vspeaker_mon", rate_hz=24_000) as listener,
     ):
         await person.sees("The model is heard")
-        person.enters("Count to 30.")
+        person.will_type("Count to 30.")
         recording = await heard(listener, lambda r: r.heard_seconds > 1)
         person.interrupts()
         pressed = len(recording.samples)
@@ -169,7 +169,7 @@ async def test_the_virtual_screen_reaches_the_service() -> None:
     with Painter(XServer(None, name)) as painter:  # type: ignore[arg-type]
         painter.paint_desktop(*COLOURS)
         async with talking() as (person, service):
-            person.enters("/share-screen 1 0.2")
+            person.will_type("/share-screen 1 0.2")
             await person.sees("The model sees monitor")
 
             def shown() -> list[bytes]:

@@ -1,0 +1,325 @@
+"""Nothing is lost, doubled or held up while sessions come and go under the terminal client."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import trio
+from cli.client import client, settled
+from trio.testing import MockClock
+
+from gemini_live_trio.simulator import Simulator
+
+
+def patiently(check: Callable[[], Awaitable[None]]) -> None:
+    """Run what visits the disk, in threads that a virtual clock doesn't see."""
+    trio.run(check, clock=MockClock(autojump_threshold=0.01))
+
+
+def silence(path: Path, seconds: float) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(round(seconds * 16_000) * 2))
+    return path
+
+
+def said_to(server: Simulator) -> list[str]:
+    """What the server was sent, in order: words as they are, each run of sound as one."""
+    told: list[str] = []
+    for frame in server.received:
+        sent = frame.message.realtime_input if frame.message else None
+        if sent is None:
+            continue
+        if sent.audio is not None:
+            if told[-1:] != ["sound"]:
+                told.append("sound")
+        elif sent.video is not None:
+            told.append("picture")
+        elif sent.text is not None:
+            told.append(sent.text)
+        elif sent.audio_stream_end:
+            told.append("pause")
+    return told
+
+
+# --- Leaving ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["/quit", "Ctrl-D"])
+@pytest.mark.parametrize("meanwhile", ["/apply waits", "reconnecting", "no answer to the setup"])
+async def test_leaving_waits_for_nothing(
+    way: str, meanwhile: str, autojump_clock: MockClock
+) -> None:
+    async with client(pace=1.0) as (person, _):
+        match meanwhile:
+            case "/apply waits":
+                person.will_type("Tell me a story")
+                await person.sees("Once upon")
+                person.will_type("/system set Be brief.")
+                person.will_type("/apply")
+                await trio.sleep(1)
+            case "reconnecting":
+                await person.types("!accept off")
+                person.will_type("!drop")
+                await person.sees("Dialling again")
+                person.will_type("said meanwhile")
+            case _:
+                await person.types("!ignore-setup 9")
+                await person.types("!close 1009")
+                await person.sees("The next input opens another connection")
+                person.will_type("said to nobody")
+                await trio.sleep(1)
+        began = trio.current_time()
+        if way == "/quit":
+            person.will_type("/quit")
+        else:
+            person.leaves()
+        await person.gone.wait()
+        assert trio.current_time() - began <= 1.5
+
+
+async def test_what_is_asked_about_the_state_needs_no_connection(
+    autojump_clock: MockClock,
+) -> None:
+    async with client() as (person, _):
+        await person.types("!ignore-setup 9")
+        await person.types("!close 1009")
+        await person.sees("The next input opens another connection")
+        person.will_type("said to nobody")
+        await trio.sleep(1)
+        person.will_type("/status")
+        await trio.sleep(1)
+        assert any(line.startswith("note> connection") for line in person.lines)
+        assert "connecting" in person.bar
+        await person.presses_ctrl_c()
+        await person.sees("Given up")
+
+
+# --- Settings -----------------------------------------------------------------------------------
+
+
+async def test_settings_given_up_while_they_wait_are_not_in_force_later(
+    autojump_clock: MockClock,
+) -> None:
+    async with client(pace=1.0, sleep_after=30.0) as (person, server):
+        person.will_type("Tell me a story")
+        await person.sees("Once upon")
+        person.will_type("/system set Be brief.")
+        person.will_type("/apply")
+        await trio.sleep(1)
+        await person.presses_ctrl_c()
+        await person.sees("Given up")
+        await person.sees("the connection sleeps")
+        await person.types("Hello!")
+        assert len(server.connections) == 1
+        assert server.connections[-1].setup.system_instruction is None
+        assert "/apply" in person.bar
+
+
+@pytest.mark.parametrize("after", [0.01, 0.5, 2.0, 4.5, 5.0, 6.0])
+async def test_whenever_settings_are_given_up_what_is_shown_is_in_force(
+    after: float, autojump_clock: MockClock
+) -> None:
+    async with client() as (person, server):
+        await person.types("My name is Ada.")
+        await person.types("/system set Be brief.")
+        await person.types("!delay-setup 5")
+        person.will_type("/apply")
+        await trio.sleep(after)
+        await person.presses_ctrl_c()
+        await settled()
+        assert "model> Your name is Ada." in await person.types("What is my name?")
+        given_up = "/apply to change" in person.bar
+        assert (server.connections[-1].setup.system_instruction is None) is given_up
+        assert after == 5.0 or given_up is (after < 5)  # then it is a tie
+
+
+async def test_what_the_model_will_not_have_is_not_said_to_be_in_force(
+    autojump_clock: MockClock,
+) -> None:
+    async with client() as (person, server):
+        await person.types("/model gemini-3.1-flash-live-preview")
+        shown = await person.types("/apply")
+        assert any("won't have timer" in line for line in shown)
+        declared = server.connections[-1].setup.tools[0].function_declarations
+        names = [declaration.name for declaration in declared]
+        assert "current_time" in names
+        assert "set_timer" not in names
+        (row, *_) = await person.types("/tools")
+        assert row.startswith("note> In force: clock")
+        assert "timer" not in row
+        rows = "\n".join(await person.types("/tools list"))
+        assert "timer" in rows
+        assert "left out" in next(row for row in rows.splitlines() if "timers" in row)
+        (row,) = [line for line in await person.types("/status") if line.startswith("note> tools")]
+        assert "timer" not in row
+
+
+# --- Sleep --------------------------------------------------------------------------------------
+
+
+def test_a_recording_keeps_the_session_awake(tmp_path: Path) -> None:
+    path = silence(tmp_path / "long.wav", 4.0)
+
+    async def check() -> None:
+        async with client(sleep_after=1.0, mind=None) as (person, server):
+            person.will_type(f"@{path}")
+            await person.sees("Sent .*long.wav: sound, 4.0 s")
+            await settled()
+            seconds = sum(
+                len(sent.audio.data or b"") / 2 / 16_000
+                for frame in server.received
+                if frame.message and (sent := frame.message.realtime_input) and sent.audio
+            )
+            assert seconds == pytest.approx(4.0)
+
+    patiently(check)
+
+
+async def test_a_running_tool_keeps_the_session_awake(autojump_clock: MockClock) -> None:
+    async with client(sleep_after=20.0) as (person, server):
+        await person.types('!call set_timer {"minutes": 2}')
+        await trio.sleep(110)
+        assert not any("sleeps" in line for line in person.lines)
+        await trio.sleep(20)
+        answers = [
+            frame.message.tool_response
+            for frame in server.received
+            if frame.message and frame.message.tool_response
+        ]
+        assert "has gone off" in str(answers[-1])
+        await person.sees("the connection sleeps")
+
+
+async def test_what_is_never_answered_does_not_keep_the_session_awake_for_ever(
+    autojump_clock: MockClock,
+) -> None:
+    async with client(mind=None, sleep_after=20.0) as (person, _):
+        await person.types("Is anybody there?")
+        began = trio.current_time()
+        with trio.move_on_after(3_600):
+            await person.sees("the connection sleeps")
+        assert 280 < trio.current_time() - began < 340
+
+
+# --- What is said -------------------------------------------------------------------------------
+
+
+async def test_what_was_said_to_a_connection_that_never_came_back_is_said_to_the_next(
+    autojump_clock: MockClock,
+) -> None:
+    async with client() as (person, server):
+        await person.types("!accept off")
+        person.will_type("!drop")
+        await person.sees("Dialling again")
+        person.will_type("My name is Ada.")
+        await person.sees("The next input opens another connection")
+        assert any("will be said before the next input: My name is Ada." in x for x in person.lines)
+        server.accepting = True
+        shown = await person.types("What is my name?")
+        assert "model> Your name is Ada." in shown
+        assert said_to(server).count("My name is Ada.") == 1
+
+
+async def test_what_woke_nobody_is_said_once_somebody_wakes(autojump_clock: MockClock) -> None:
+    async with client() as (person, server):
+        await person.types("!accept off")
+        await person.types("!close 1009")
+        await person.sees("The next input opens another connection")
+        for said in ("My name is Ada.", "Hello!"):
+            person.will_type(said)
+            await person.sees(f"^you> {said}")
+            await settled()
+        server.accepting = True
+        shown = await person.types("What is my name?")
+        assert "model> Your name is Ada." in shown
+        assert said_to(server)[-3:] == ["My name is Ada.", "Hello!", "What is my name?"]
+
+
+def test_pictures_and_words_keep_their_order(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra screen")
+    buffer = io.BytesIO()
+    image.new("RGB", (64, 48), "navy").save(buffer, "PNG")
+    (tmp_path / "a.png").write_bytes(buffer.getvalue())
+
+    async def check() -> None:
+        async with client() as (person, server):
+            person.will_type(f"@{tmp_path / 'a.png'}")
+            person.will_type("What is that?")
+            await person.sees("^model> ")
+            assert said_to(server) == ["picture", "What is that?"]
+
+    patiently(check)
+
+
+def test_lines_with_recordings_are_said_one_after_the_other(tmp_path: Path) -> None:
+    path = silence(tmp_path / "a.wav", 1.0)
+
+    async def check() -> None:
+        async with client(mind=None) as (person, server):
+            person.will_type(f"@{path} one")
+            person.will_type(f"@{path} two")
+            await trio.sleep(5)
+            assert said_to(server) == ["sound", "pause", "one", "sound", "pause", "two"]
+
+    patiently(check)
+
+
+def test_ctrl_c_ends_a_recording(tmp_path: Path) -> None:
+    path = silence(tmp_path / "long.wav", 60.0)
+
+    async def check() -> None:
+        async with client(mind=None) as (person, server):
+            person.will_type(f"@{path} and more")
+            await trio.sleep(3)
+            assert person.speaking
+            await person.presses_ctrl_c()
+            await person.sees("Given up")
+            await settled()
+            assert said_to(server) == ["sound", "pause"]
+            assert not person.speaking
+
+    patiently(check)
+
+
+async def test_a_huge_paste_is_said_whole_and_shown_in_part(autojump_clock: MockClock) -> None:
+    async with client(mind=None) as (person, server):
+        text = "word " * 20_000 + "end"
+        (shown,) = await person.types(text)
+        assert shown.startswith("you> word word")
+        assert len(shown) < 3_000
+        assert "100,003 characters" in shown
+        assert said_to(server) == [text]
+
+
+async def test_ctrl_c_is_meant_for_what_was_just_begun(autojump_clock: MockClock) -> None:
+    async with client() as (person, _):
+        await person.types("!ignore-setup 9")
+        await person.types("!close 1009")
+        await person.sees("The next input opens another connection")
+        await settled()
+        person.will_type("said to nobody")
+        await trio.sleep(0.01)
+        assert person.speaking
+        await person.presses_ctrl_c()
+
+
+# --- Files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 300 + ".md", "a\0b.md", "x" * 300 + "/talk.md", "a\0b.wav", "a\0/b.json"],
+)
+async def test_a_path_that_cannot_be_is_told(name: str, autojump_clock: MockClock) -> None:
+    async with client() as (person, _):
+        await person.types("Hello!")
+        person.will_type(f"/save {name}")
+        await person.sees("^error> ")
+        await person.types("/usage")

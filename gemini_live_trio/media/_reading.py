@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, TypeAlias, cast, get_args
@@ -104,8 +104,8 @@ class _Content:
 
     def __init__(self, file: BinaryIO) -> None:
         self.trouble: OSError | None = None
-        self.seek = file.seek
-        self.tell = file.tell
+        self.seek: Callable[..., int] = file.seek
+        self.tell: Callable[[], int] = file.tell
         self._file: Any = file
 
     def readinto(self, buffer: Any) -> int:

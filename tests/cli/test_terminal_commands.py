@@ -96,7 +96,7 @@ def test_commands_that_change_settings(wide: Terminal, url: str) -> None:
     shows(wide, "/system clear", r"^note> Waiting for /apply: system instruction: none")
     shows(wide, "/system apply", r"^note> In force: system instruction: none")
     shows(wide, "/model gemini-3.1-flash-live-preview", r"^note> Waiting for /apply: model: ")
-    shows(wide, "/model apply", r"^note> In force: model: .*\n(.*\n)*note> .*told what had been said")
+    shows(wide, "/model apply", r"^note> In force: model: .*\n(.*\n)*note> .*told what had been")
     shows(wide, "What is my name?", r"^model> Your name is Ada")
     wide.keys("C-d")
     wide.ended(0)

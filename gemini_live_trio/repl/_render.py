@@ -209,7 +209,8 @@ def _remark_on(event: Event) -> str | None:
     match event:
         case events.Reconnecting(attempt=attempt, delay=delay, cause=cause):
             when = f"in {delay:.1f} s" if delay >= 0.05 else "at once"
-            return f"The connection ended: {cause.rstrip('.')}. Dialling again {when} ({attempt})."
+            what = "The connection ended" if attempt == 1 else "That failed"
+            return f"{what}: {cause.rstrip('.')}. Dialling again {when} ({attempt})."
         case events.Reconnected(state=state, gap_seconds=gap, dropped_audio_seconds=dropped):
             kept = (
                 "the conversation goes on"

@@ -74,6 +74,11 @@ class _Outage:
     last_error: GeminiLiveError | None = None
 
 
+def _how(outage: _Outage) -> str:
+    """Say how the connection ended, in words without a code where that was our own wish."""
+    return "the session moves to another" if outage.cause == "planned" else str(outage.close)
+
+
 class Reconnector:
     """Keeps a session connected; ``run`` is the task."""
 
@@ -231,7 +236,7 @@ class Reconnector:
             Reconnecting(
                 attempt=outage.attempts,
                 delay=delay,
-                cause=str(outage.last_error or outage.close),
+                cause=str(outage.last_error or _how(outage)),
                 code=outage.close.code,
                 reason=outage.close.reason,
             )

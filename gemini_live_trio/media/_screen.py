@@ -43,7 +43,7 @@ MAX_BYTES = 500_000
 
 NO_DISPLAY = (
     "There is no screen: DISPLAY isn't set. Run this in a graphical session, or name an X server, "
-    'as in display=":0".'
+    "as in DISPLAY=:0."
 )
 NO_X11_IN_WAYLAND = (
     "This is a Wayland session without an X server, where programs can't look at the screen. "

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ..capabilities import TABLE, Capability
+from ..errors import GeminiLiveError, InternalError
 from ..events import ReconnectState
 from ._advice import advised
 from ._commands import Suggestion
@@ -127,7 +128,14 @@ class Changing(Part):
                 note(advised(finding, {}))
         if plan.left_out:
             note(f"This model won't have {', '.join(plan.left_out)}, so that is left out.")
-        kept = await self._console.keeper.change(plan)
+        try:
+            kept = await self._console.keeper.change(plan)
+        except InternalError:
+            raise
+        except GeminiLiveError as error:
+            self._console.narrator.error(str(error))
+            note("What was in force stays so; the new settings still wait for /apply.")
+            return
         # Something else may have been staged meanwhile.
         self._staged.active = wanted
         note(f"In force: {changes}")

@@ -15,6 +15,7 @@ from typing import Any, Final
 from ..errors import ConfigError
 from . import _profiles as profiles
 from ._layers import Settled, settle, told
+from ._parsing import Parser
 from ._profiles import DEFAULT, Profile
 from ._render import harmless
 from ._schema import LISTED, SECRETS, SETTINGS, TOOL, Setting, add_settings, closest, setting_of
@@ -66,19 +67,16 @@ def run_config(arguments: Sequence[str], environment: Mapping[str, str], program
       OSError: A profile can't be written.
       SystemExit: The call wasn't understood, or only asked for help.
     """
-    given = _parser(f"{program} config").parse_args(arguments)
+    given = _parser(f"{program} config").understand(arguments)
     given.action(given, environment)
     return 0
 
 
-def _parser(program: str) -> argparse.ArgumentParser:
-    plain = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
+def _parser(program: str) -> Parser:
+    parser = Parser(
         prog=program,
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=plain,
-        allow_abbrev=False,
     )
     actions = parser.add_subparsers(title="what to do", required=True, metavar="ACTION")
 
@@ -88,8 +86,6 @@ def _parser(program: str) -> argparse.ArgumentParser:
             help=text,
             description=f"{text[0].upper()}{text[1:]}.",
             epilog=epilog,
-            formatter_class=plain,
-            allow_abbrev=False,
         )
         one.set_defaults(action=function)
         if name != "list":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import functools
 import json
 import shutil
@@ -19,6 +18,7 @@ from .. import GeminiApi, SessionConfig
 from ..doctor import Check, Report, examine
 from ..wire import ThinkingConfig, TranslationConfig
 from ._layers import settle
+from ._parsing import Parser
 from ._render import harmless
 from ._schema import VARIABLES
 from ._signals import run_until_signal
@@ -59,18 +59,16 @@ def run_doctor(arguments: Sequence[str], environment: Mapping[str, str], program
       ConfigError: The call can't work.
       SystemExit: It wasn't understood, or only asked for help.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"{program} doctor",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add_options(parser.add_argument_group("whom to talk to").add_argument)
     add = parser.add_argument_group("what to look at, and how to say it").add_argument
     add("--no-devices", action="store_true", help="leave microphone, speaker and screen alone")
     add("--json", action="store_true", help="print one JSON document at the end, nothing else")
-    given = parser.parse_args(arguments)
+    given = parser.understand(arguments)
     whom = choose(settle(given, environment), simulate=given.simulate)
     screen = None if given.json else _Screen(sys.stdout, environment)
     examination = functools.partial(_examine, whom, given.simulate, not given.no_devices, screen)

@@ -13,6 +13,7 @@ import attrs
 from .. import ReconnectPolicy, SessionConfig, __version__
 from ..errors import ConfigError
 from ._layers import Settled, settle
+from ._parsing import Parser
 from ._readers import LONGEST, no_blank
 from ._schema import VARIABLES, add_settings
 from ._script_options import (
@@ -153,13 +154,11 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="gemini-live-trio",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument_group("whom to talk to").add_argument
     add_options(add)
@@ -221,11 +220,7 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Op
       ConfigError: It was understood, but can't work.
       SystemExit: It wasn't understood (status 2), or only asked for help (0).
     """
-    parser = _parser()
-    given, stray = parser.parse_known_args(arguments)
-    if stray:
-        hint = "" if stray[0].startswith("-") else f" ({nearest(stray[0])})"
-        parser.error(f"unrecognized arguments: {' '.join(stray)}{hint}")
+    given = _parser().understand(arguments, nearest)
     settled = settle(given, environment)
     whom = choose(settled, simulate=given.simulate)
     if whom.no_credentials is not None:

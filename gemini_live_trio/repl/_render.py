@@ -214,7 +214,8 @@ def _remark_on(event: Event) -> str | None:
         case events.Reconnecting(attempt=attempt, delay=delay, cause=cause):
             when = f"in {delay:.1f} s" if delay >= 0.05 else "at once"
             why = " ".join(cause.split()).rstrip(".")  # a server's answer may have many lines
-            return f"The connection ended: {why}. Dialling again {when} ({attempt})."
+            what = "The connection ended" if attempt == 1 else "That failed"
+            return f"{what}: {why}. Dialling again {when} ({attempt})."
         case events.Reconnected(state=state, gap_seconds=gap, dropped_audio_seconds=dropped):
             kept = (
                 "the conversation goes on"

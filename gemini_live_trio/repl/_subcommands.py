@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import functools
 import sys
@@ -27,21 +26,20 @@ def _simulate(arguments: Sequence[str], _environment: Mapping[str, str], program
 
 
 def _update(arguments: Sequence[str], environment: Mapping[str, str], program: str) -> int:
+    from ._parsing import Parser
     from ._signals import run_until_signal
     from ._update import run_update
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"{program} update",
         description="Installs the newest version, by the tool that installed this one: pip, pipx\n"
         "or uv. Looks whether it starts, and says what has changed.",
         epilog="exit status:\n"
         "  0 all is well   1 it failed, or --check found a newer version\n"
         "  2 it can't be updated from here",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--check", action="store_true", help="only say whether there is one")
-    given = parser.parse_args(arguments)
+    given = parser.understand(arguments)
     tell = functools.partial(print, flush=True)
     return run_until_signal(functools.partial(run_update, only_check=given.check, tell=tell))
 

@@ -260,7 +260,12 @@ def test_what_cannot_work_is_refused_before_anything_is_done(
         (["--save-audio", "a.wav", "--save-audio", "b.wav"], "can be given only once"),
         (["--audio-rate", "999"], "must be 1000 to 768000 samples a second, not 999"),
         (["--audio-rate", "x"], "must be 1000 to 768000 samples a second, not x"),
-        (["--tex", "abbreviated"], "unrecognized"),
+        (
+            ["--tex", "abbreviated"],
+            "arguments: --tex abbreviated (did you mean --text?)",
+        ),
+        (["--retry=3"], "unrecognized arguments: --retry=3 (did you mean --retries?)"),
+        (["--zzz"], "unrecognized arguments: --zzz; see"),
         (["--modality", "video"], "invalid choice"),
         (["--share-interval", "0.05"], "from 0.1 to 3,600, not 0.05"),
         (["--share-interval", "inf"], "from 0.1 to 3,600, not inf"),
@@ -281,8 +286,10 @@ def test_what_is_not_understood_ends_with_status_2(
         main(arguments)
     assert caught.value.code == 2
     err = capsys.readouterr().err
-    assert "gemini-live-trio: error: " in err
+    assert err.startswith("gemini-live-trio: ")
     assert said in err
+    assert err.endswith("; see gemini-live-trio --help\n")
+    assert err.count("\n") == 1
 
 
 def test_a_key_may_travel_in_the_clear_within_this_machine() -> None:

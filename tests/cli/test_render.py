@@ -110,8 +110,8 @@ def test_an_interruption_is_told_once_something_was_said() -> None:
     ("event", "said"),
     [
         (
-            Reconnecting(attempt=2, delay=1.25, cause="the connection broke."),
-            "The connection ended: the connection broke. Dialling again in 1.2 s (2).",
+            Reconnecting(attempt=2, delay=1.25, cause="nothing answers."),
+            "That failed: nothing answers. Dialling again in 1.2 s (2).",
         ),
         (
             Reconnected(state=ReconnectState.RESUMED, gap_seconds=2),

@@ -150,6 +150,7 @@ async def test_go_away_is_answered_at_once_when_nothing_is_going_on(
         start = trio.current_time()
         await (await simulator.accept()).go_away(50)
         assert (await until(session, GoAway)).time_left == 50
+        assert (await until(session, Reconnecting)).cause == "the session moves to another"
         back = await until(session, Reconnected)
         assert back.state is ReconnectState.RESUMED
         assert trio.current_time() - start < 5

@@ -16,7 +16,15 @@ from pathlib import Path
 import trio
 
 from .. import Fate, LiveSession, Receipt, SessionConfig, wire
-from ..errors import ConnectError, GeminiLiveError, InternalError, SessionBroken, SetupError
+from ..errors import (
+    ConnectError,
+    GeminiLiveError,
+    InternalError,
+    MediaError,
+    MissingDependency,
+    SessionBroken,
+    SetupError,
+)
 from ..events import Event
 from ._basics import Basics
 from ._changing import Changing
@@ -240,10 +248,9 @@ class Client:
     async def _do(self, line: str) -> None:
         match await self._understand(line):
             case Say(parts=parts):
+                kinds = await self._look_at(line, parts)
                 for part in parts:
                     self._narrator.said(part)
-                # Better known now than after half of the line was said.
-                kinds = {await check_file(part) for part in parts if isinstance(part, Path)}
                 if kinds <= {FileKind.PICTURE}:
                     await self._say(parts)
                 else:
@@ -255,6 +262,14 @@ class Client:
             case Mistake(text=text):
                 self._narrator.said(line)
                 self._narrator.error(text)
+
+    async def _look_at(self, line: str, parts: Sequence[str | Path]) -> set[FileKind]:
+        """Find out what files there are: better now than after half of the line was said."""
+        try:
+            return {await check_file(part) for part in parts if isinstance(part, Path)}
+        except (MediaError, MissingDependency) as error:
+            self._narrator.said(line)
+            raise MediaError(f"{error} Nothing of this line was sent.") from error
 
     async def _understand(self, line: str) -> Say | Run | Mistake:
         if "@" not in line:

@@ -36,7 +36,7 @@ class Front(Screen, Protocol):
         """Wait until the person wants to leave."""
 
     async def ask(self, question: str) -> bool:
-        """Put a question, and wait for yes or no; anything else than a clear yes is no.
+        """Put a question, and wait for yes or no; only a clear yes is one.
 
         Cancellation: the question is taken back, and what was being typed stays.
         """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import trio
 
-__all__ = ["Keyboard", "is_yes"]
+__all__ = ["KEPT_FOR_LATER", "Keyboard", "is_answer", "is_yes"]
 
 
 class Keyboard:
@@ -32,6 +34,14 @@ class Keyboard:
     def leave(self) -> None:
         """The person wants to leave."""
         self._left.set()
+
+
+KEPT_FOR_LATER: Final = "Yes or no? What you typed waits until that is answered."
+
+
+def is_answer(text: str) -> bool:
+    """Tell whether a line answers a question, and isn't meant for the model."""
+    return text.strip().lower() in ("y", "yes", "n", "no", "")
 
 
 def is_yes(text: str) -> bool:

@@ -53,7 +53,7 @@ from ._colours import COLOURS
 from ._commands import PRESS_AGAIN, Suggestion
 from ._completion import Completions
 from ._history import FileHistory, history_path
-from ._keyboard import Keyboard, is_yes
+from ._keyboard import KEPT_FOR_LATER, Keyboard, is_answer, is_yes
 from ._render import Kind, harmless
 from ._rows import Row, Rows, cut
 from ._terminal import Terminal
@@ -415,12 +415,25 @@ class Prompt(Keyboard):
         @keys.add("enter", filter=asked & ~is_searching)
         @keys.add("c-o", filter=asked & ~is_searching)
         def _(event: KeyPressEvent) -> None:
-            self._answer(event.current_buffer.text)
+            text = event.current_buffer.text
+            if is_answer(text):
+                self._answer(text)
+                return
+            # It was begun before the question came, and is meant for the model.
+            self._draft = Document(f"{self._draft.text} {text}".strip())
+            event.current_buffer.reset()
+            self._remark(KEPT_FOR_LATER)
 
         @keys.add("c-j", filter=~asked & ~is_searching)
         @keys.add("escape", "enter", filter=~asked & ~is_searching)
         def _(event: KeyPressEvent) -> None:
             event.current_buffer.insert_text("\n")
+
+        @keys.add("<vt100-mouse-event>")
+        def _(_event: KeyPressEvent) -> None:
+            # No mouse is asked for. Colours in what is pasted without brackets look like one, and
+            # prompt-toolkit stumbles over those.
+            pass
 
         terminal = self._terminal
         if terminal is not None:

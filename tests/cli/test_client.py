@@ -301,3 +301,14 @@ async def test_every_form_of_every_command_has_somebody_who_carries_it_out(
             for form in command.forms
         }
         assert forms == {*person.client._actions}
+
+
+async def test_a_file_that_cannot_be_used_stops_the_whole_line(tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("some words")
+    async with client() as (person, _):
+        person.will_type(f"look @{SPEECH} and @{note}")
+        await person.sees(r"^error> .*note\.txt is .* Nothing of this line was sent\.")
+        assert not any("Sent" in line or "[" in line for line in person.lines)
+        person.will_type("repeat after me: still here")
+        await person.sees("^model> .*still here")

@@ -173,7 +173,6 @@ async def test_a_history_that_cannot_be_is_told(
         ("y\r", True),
         (" YES \r", True),
         ("n\r", False),
-        ("yesterday\r", False),
         ("\r", False),
         ("yes\x03", False),
         ("\x04", False),
@@ -193,6 +192,24 @@ async def test_a_question(keys_pressed: str, answer: bool) -> None:
         keys.send_text("f\r")
         assert await opened.typed() == "a drafft"
     assert f"note> May I? {'Yes.' if answer else 'No.'}" in paper.text
+
+
+async def test_what_is_no_answer_is_kept_for_the_model() -> None:
+    async with prompt() as (opened, keys, paper):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(answered, opened, True)
+            await shown(opened, paper, "yes or no> ")
+            keys.send_text("hello again\r")
+            await shown(opened, paper, "Yes or no? ")
+            keys.send_text("y\r")
+        keys.send_text("!\r")
+        assert await opened.typed() == "hello again!"
+
+
+async def test_colours_in_a_paste_without_brackets_are_no_mouse() -> None:
+    async with prompt() as (opened, keys, _):
+        keys.send_text("x\x1b[31my\r")
+        assert await opened.typed() == "xy"
 
 
 async def answered(opened: Prompt, answer: bool) -> None:

@@ -213,7 +213,7 @@ async def test_the_models_voice_is_played_and_falls_silent_at_ctrl_c(
 
 
 async def test_the_voice_of_the_next_session_is_played_too(cards: FakeSounddevice) -> None:
-    async with talking() as (person, _):
+    async with talking(pace=0.05) as (person, _):
         person.will_type("/speak on")
         await person.sees("The model is heard")
         person.will_type("Count to 30.")

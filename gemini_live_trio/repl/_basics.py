@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-import attrs
 import trio
 
 from .. import Status
@@ -20,6 +19,17 @@ CONNECTION_SECONDS: Final = 600
 """About how long the service lets a connection live (docs/protocol.md, "Limits")."""
 
 _STATES: Final = {Status.CONNECTED: "connected", Status.RECONNECTING: "reconnecting"}
+_LOST: Final = {
+    "audio_seconds": "{:,.1f} s of sound, too old to send",
+    "video_frames": "pictures, for newer ones: {:,}",
+    "messages_unknown": "messages that the service may not have: {:,}",
+    "events": "events that this program was too slow for: {:,}",
+    "undecodable_frames": "frames that can't be read: {:,}",
+    "gated_audio_seconds": "{:,.1f} s of sound, while a tool was waited for",
+    "gated_video_frames": "pictures, while a tool was waited for: {:,}",
+}
+"""By the names of ``Drops``. What is left of an interrupted answer is no loss."""
+
 _MOVED: Final = {
     ReconnectState.RESUMED: "A new connection; the conversation goes on.",
     ReconnectState.RESEEDED: "A new connection and session, which was told what had been said.",
@@ -35,7 +45,7 @@ class Basics(Part):
       where: Whom we talk to, for the person.
       parts: All parts, for ``/status``.
       quit_now: Leaves the program.
-      interrupt: Silences the model.
+      interrupt: Silences the model; tells whether there was anything to silence.
     """
 
     def __init__(
@@ -45,7 +55,7 @@ class Basics(Part):
         where: str,
         parts: Sequence[Part],
         quit_now: Callable[[], None],
-        interrupt: Callable[[], object],
+        interrupt: Callable[[], bool],
     ) -> None:
         self._console = console
         self._where = where
@@ -121,11 +131,9 @@ class Basics(Part):
             return []
         drops = session.statistics().drops
         return [
-            f"{value:,.1f} {name.replace('_', ' ')}"
-            if isinstance(value, float)
-            else f"{value:,} {name.replace('_', ' ')}"
-            for name, value in attrs.asdict(drops).items()
-            if value
+            words.format(value)
+            for name, words in _LOST.items()
+            if (value := getattr(drops, name)) > 0
         ]
 
     # --- Commands --------------------------------------------------------------------------
@@ -143,7 +151,8 @@ class Basics(Part):
         self._quit_now()
 
     async def _silence(self, _values: Mapping[str, str]) -> None:
-        self._interrupt()
+        if not self._interrupt():
+            self._console.narrator.note("The model isn't speaking.")
 
     async def _reconnect(self, _values: Mapping[str, str]) -> None:
         keeper, note = self._console.keeper, self._console.narrator.note

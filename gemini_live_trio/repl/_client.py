@@ -301,6 +301,7 @@ class Client:
                 sent=self._follow,
             )
 
+        self._silenced = SILENT  # what is answered now was asked for
         # Half of a recording may have been heard, and mustn't be heard twice.
         await self._keeper.use(say, again=isinstance(part, str))
 
@@ -357,7 +358,9 @@ class Client:
 
     # --- The model's speech ------------------------------------------------------------------
 
-    def _interrupt(self) -> None:
+    def _interrupt(self) -> bool:
+        """Silence the model and stop recordings; tell whether there was anything of either."""
+        was_any = self._is_speaking() or bool(self._speaking)
         for part in self._parts:
             part.silence()
         for scope in self._speaking:
@@ -366,6 +369,7 @@ class Client:
         if session is not None:
             self._silenced = session.turn_state.generation
             self._wishes.start_soon(self._ask_for_silence, session)
+        return was_any
 
     async def _ask_for_silence(self, session: LiveSession) -> None:
         with self._telling():
@@ -376,7 +380,7 @@ class Client:
         if session is None:
             return False
         state = session.turn_state
-        heard = not state.idle or state.played_out is False
+        heard = not state.idle or any(part.is_heard() for part in self._parts)
         return heard and state.generation != self._silenced
 
     # --- What comes ----------------------------------------------------------------------------

@@ -70,6 +70,10 @@ class Part:
         """Whether it needs the session, though nothing is said."""
         return False
 
+    def is_heard(self) -> bool:
+        """Whether something of the model is still to be heard."""
+        return False
+
     def silence(self) -> None:
         """The person wants the model to be silent at once."""
 

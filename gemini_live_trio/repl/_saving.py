@@ -126,12 +126,14 @@ class Saving(Part, SessionObserver):
             raise ConfigError(
                 f"/save writes .md, .json and .wav; {path} ends in {kind or 'nothing'}."
             )
+        entries = self._console.keeper.entries
+        if not entries:
+            raise ConfigError("Nothing was said yet, so there is nothing to save.")
         if not await self._may_write(path):
             return
         if kind == ".wav":
             await self._save_voice(path)
             return
-        entries = self._console.keeper.entries
         text = as_markdown(entries) if kind == ".md" else as_json(entries)
         with _telling_why("write", path):
             await trio.Path(path).write_text(text, encoding="utf-8")

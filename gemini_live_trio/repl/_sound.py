@@ -123,6 +123,10 @@ class Sound(Part):
         speaking = self.speaker is not None and self.speaker.statistics().waiting_seconds > 0
         return self.microphone is not None or speaking
 
+    def is_heard(self) -> bool:
+        """See ``Part``."""
+        return self.speaker is not None and self.speaker.statistics().waiting_seconds > 0
+
     def silence(self) -> None:
         """See ``Part``."""
         if self.speaker is not None:

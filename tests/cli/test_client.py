@@ -224,8 +224,18 @@ async def test_saving_the_conversation(autojump_clock: MockClock, tmp_path: Path
 )
 async def test_what_cannot_be_saved(typed: str, said: str, autojump_clock: MockClock) -> None:
     async with client() as (person, _):
+        await person.types("Hello!")
         await person.types(typed)
         await person.sees(said)
+
+
+async def test_of_nothing_there_is_nothing_to_save(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    async with client() as (person, _):
+        await person.types(f"/save {tmp_path / 'talk.md'}")
+        await person.sees("Nothing was said yet")
+        assert await person.types("/interrupt") == ["note> The model isn't speaking."]
 
 
 async def test_recording_both_voices(tmp_path: Path) -> None:

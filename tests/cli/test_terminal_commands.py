@@ -105,7 +105,7 @@ def test_commands_that_change_settings(wide: Terminal, url: str) -> None:
 def test_commands_that_write_files(wide: Terminal, url: str, tmp_path: Path) -> None:
     wide.start("--url", url)
     wide.see(r"^note> Connected")
-    shows(wide, "/save voice.wav", r"^error> The model has said nothing aloud yet")
+    shows(wide, "/save voice.wav", r"^error> Nothing was said yet")
     shows(wide, "/record", r"^note> Nothing is recorded")
     shows(wide, "/record both.wav", r"^note> Recording both voices to both\.wav")
     wide.see(r"connected \|.*rec 0:\d\d")

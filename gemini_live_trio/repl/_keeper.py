@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 HANDLE_SECONDS = 2 * 60 * 60.0
 """How long the Gemini API keeps a handle."""
+MOST_ENTRIES = 20_000
+"""How many utterances of earlier sessions are kept."""
 QUIET_SECONDS = 10.0
 """How long a running turn, or a recording, may hold up a change of settings."""
 UNANSWERED_SECONDS = 300.0
@@ -90,6 +92,8 @@ class _Past:
     """What earlier sessions leave behind."""
 
     entries: list[Entry] = attrs.field(factory=list)
+    forgotten: int = 0
+    """How many of the oldest made room."""
     tokens: Tokens = attrs.field(factory=Tokens)
     handle: str | None = None
     handle_until: float = -math.inf
@@ -152,6 +156,11 @@ class Keeper:
         if self.session is None:
             return self._past.entries
         return [*self._past.entries, *self._new_entries(self.session)]
+
+    @property
+    def forgotten(self) -> int:
+        """How many of the oldest utterances are no longer kept."""
+        return self._past.forgotten
 
     @property
     def tokens(self) -> Tokens:
@@ -323,7 +332,7 @@ class Keeper:
         turns = (past[-1].turn if past else 0) - (entries[0].turn - 1 if entries else 0)
         return [
             attrs.evolve(entry, index=index, turn=entry.turn + turns)
-            for index, entry in enumerate(entries, len(past))
+            for index, entry in enumerate(entries, self._past.forgotten + len(past))
         ]
 
     async def _wake(self) -> LiveSession:
@@ -385,6 +394,9 @@ class Keeper:
         """Take out of a session that is over what the next one needs."""
         past, resumption = self._past, session.resumption
         past.entries.extend(self._new_entries(session))
+        too_many = max(0, len(past.entries) - MOST_ENTRIES)
+        del past.entries[:too_many]
+        past.forgotten += too_many
         past.tokens += session.usage.total
         past.history = session.transcript.contents()
         if resumption.handle is not None:

@@ -138,7 +138,9 @@ class Saving(Part, SessionObserver):
         with _telling_why("write", path):
             await trio.Path(path).write_text(text, encoding="utf-8")
         said = sum(bool(entry.text) for entry in entries)
-        self._console.narrator.note(f"Saved {said} utterances to {path}.")
+        forgotten = self._console.keeper.forgotten
+        lost = f" The {forgotten:,} before those are no longer kept." if forgotten else ""
+        self._console.narrator.note(f"Saved {said} utterances to {path}.{lost}")
 
     async def _save_voice(self, path: Path) -> None:
         if not self._voice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import wave
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -323,3 +324,19 @@ async def test_a_path_that_cannot_be_is_told(name: str, autojump_clock: MockCloc
         person.will_type(f"/save {name}")
         await person.sees("^error> ")
         await person.types("/usage")
+
+
+async def test_what_was_said_is_kept_within_a_bound(
+    autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gemini_live_trio.repl._keeper.MOST_ENTRIES", 3)
+    async with client(sleep_after=90) as (person, _):
+        for number in (1, 2):
+            await person.types(f"repeat after me: number {number}")
+            await trio.sleep(120)
+        await person.types("repeat after me: number 3")
+        await person.types(f"/save {tmp_path / 'talk.json'}")
+        await person.sees("Saved 5 utterances .* The 1 before those are no longer kept")
+    entries = json.loads((tmp_path / "talk.json").read_text())
+    assert [entry["index"] for entry in entries] == [1, 2, 3, 4, 5]
+    assert [entry["turn"] for entry in entries] == [1, 2, 2, 3, 3]

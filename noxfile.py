@@ -17,9 +17,10 @@ PARTS = "aec,audio,mcp,otel,proxy,repl,screen,simulator,test,tokens,vertex"
 
 REAL_PARTS = [
     *("google-genai", "opentelemetry-sdk", "pproxy", "pipx", "uv"),
-    *("jsonschema", "annotated-types", "mcp-server-time>=2026.10"),
+    *("jsonschema", "annotated-types", "mcp-server-time>=2026.10", "pytest-rerunfailures"),
 ]
-"""What the tests measure ours against, read it with, go through, and are installed by."""
+"""What the tests measure ours against, read it with, go through, are installed by and tried again
+with."""
 
 CANDIDATES = [f"python3.{minor}" for minor in range(11, 16)]
 
@@ -76,7 +77,7 @@ def foreign(session: nox.Session) -> None:
 @nox.session
 def devices(session: nox.Session) -> None:
     """Test microphone, speaker, echo and screen on virtual devices (PulseAudio, Xvfb)."""
-    session.install("-q", "-e", f".[{PARTS}]", "pytest-rerunfailures", *REAL_PARTS)
+    session.install("-q", "-e", f".[{PARTS}]", *REAL_PARTS)
     # In real time on a machine that may be busy: what fails once is tried again, and told.
     command = ["tests/devices/rig.py", "--", "python", "-m", "pytest", "--reruns", "1", "-rR"]
     session.run(

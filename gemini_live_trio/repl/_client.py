@@ -201,6 +201,7 @@ class Client:
             line = await self._front.typed()
             command = urgent(line)
             if command is not None:
+                self._narrator.said(line)
                 with self._telling():
                     await self._actions[command.action](command.values)
                 self._changed.set()

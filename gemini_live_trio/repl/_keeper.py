@@ -154,7 +154,7 @@ class Keeper:
     def entries(self) -> Sequence[Entry]:
         """The conversation as it was said, over all sessions, numbered through."""
         if self.session is None:
-            return self._past.entries
+            return [*self._past.entries]
         return [*self._past.entries, *self._new_entries(self.session)]
 
     @property

@@ -126,7 +126,7 @@ class Saving(Part, SessionObserver):
             raise ConfigError(
                 f"/save writes .md, .json and .wav; {path} ends in {kind or 'nothing'}."
             )
-        entries = self._console.keeper.entries
+        entries, forgotten = self._console.keeper.entries, self._console.keeper.forgotten
         if not entries:
             raise ConfigError("Nothing was said yet, so there is nothing to save.")
         if not await self._may_write(path):
@@ -138,7 +138,6 @@ class Saving(Part, SessionObserver):
         with _telling_why("write", path):
             await trio.Path(path).write_text(text, encoding="utf-8")
         said = sum(bool(entry.text) for entry in entries)
-        forgotten = self._console.keeper.forgotten
         lost = f" The {forgotten:,} before those are no longer kept." if forgotten else ""
         self._console.narrator.note(f"Saved {said} utterances to {path}.{lost}")
 

@@ -297,7 +297,10 @@ async def test_nothing_that_is_said_passes_for_a_remark_of_ours() -> None:
             screen.end()
             screen.line(Kind.TOOL, "tool: d\nerror> e")
             await screen.flush()
-            shown = os.read(leader, 1_000).decode().splitlines()
+            read = b""
+            while b"error> e" not in read:  # the system hands it on piece by piece
+                read += os.read(leader, 1_000)
+            shown = read.decode().splitlines()
     finally:
         os.close(leader)
     assert shown == [

@@ -22,6 +22,10 @@ REAL_PARTS = [
 """What the tests measure ours against, read it with, go through, are installed by and tried again
 with."""
 
+AGAIN = ["--reruns", "1"]
+"""Terminals, devices, processes and sockets are tested in real time, on a machine that may be busy:
+what fails once is tried again, and told."""
+
 CANDIDATES = [f"python3.{minor}" for minor in range(11, 16)]
 
 
@@ -60,7 +64,7 @@ def tests(session: nox.Session) -> None:
     }
     # A terminal is the same for every Python, and takes its time.
     marks = "not foreign" if session.python == interpreters()[0] else "not foreign and not terminal"
-    session.run("pytest", "-m", marks, *session.posargs, env=required)
+    session.run("pytest", "-m", marks, *AGAIN, *session.posargs, env=required)
 
 
 @nox.session
@@ -80,11 +84,8 @@ def foreign(session: nox.Session) -> None:
 def devices(session: nox.Session) -> None:
     """Test microphone, speaker, echo and screen on virtual devices (PulseAudio, Xvfb)."""
     session.install("-q", "-e", f".[{PARTS}]", *REAL_PARTS)
-    # In real time on a machine that may be busy: what fails once is tried again, and told.
-    command = ["tests/devices/rig.py", "--", "python", "-m", "pytest", "--reruns", "1", "-rR"]
-    session.run(
-        "python", *command, "tests/devices", *session.posargs, env={"DEVICES_REQUIRED": "1"}
-    )
+    command = ["tests/devices/rig.py", "--", "python", "-m", "pytest", *AGAIN, "tests/devices"]
+    session.run("python", *command, *session.posargs, env={"DEVICES_REQUIRED": "1"})
 
 
 @nox.session

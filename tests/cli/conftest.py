@@ -12,13 +12,6 @@ from cli.tmux import Terminal
 NUMBERS = itertools.count()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A real terminal lives in real time, beside whatever else this machine does."""
-    for item in items:
-        if item.get_closest_marker("terminal"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
-
-
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the program's settings, as processes of its own see it too."""

@@ -19,7 +19,7 @@ _log: Final = logging.getLogger("gemini_live_trio.devices")
 
 
 def _note(_file: bytes, _line: int, function: bytes, _error: int, text: bytes) -> None:
-    # What the text's placeholders stand for comes as C's variable arguments, out of reach here.
+    # The text is C's format: its values come as variable arguments, which ctypes can't take.
     _log.debug("ALSA: %r in %r", text, function)
 
 

@@ -35,7 +35,7 @@ class Person:
         self.bar = ""
         self.client: Client
         """The program that this person runs."""
-        self.speaking = False
+        self._speaking = False
         self.answers: deque[bool] = deque()
         """To the questions that are asked."""
         self.hesitates = False
@@ -103,7 +103,23 @@ class Person:
         """Return a part of the program."""
         return next(part for part in self.client._parts if isinstance(part, kind))
 
+    async def hears_the_model(self) -> None:
+        """Wait until Ctrl-C would be meant for the model."""
+        while not self.speaking:
+            self._shown = trio.Event()
+            await self._shown.wait()
+
     # --- As a front ------------------------------------------------------------------------
+
+    @property
+    def speaking(self) -> bool:
+        """See ``Front``."""
+        return self._speaking
+
+    @speaking.setter
+    def speaking(self, value: bool) -> None:
+        self._speaking = value
+        self._shown.set()
 
     def add(self, kind: Kind, text: str) -> None:
         """See ``Screen``."""

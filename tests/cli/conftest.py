@@ -41,3 +41,15 @@ def terminal(server: str, tmp_path: Path) -> Iterator[Terminal]:
     opened = Terminal(server, tmp_path)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """Its two ends, closed afterwards where the test hasn't."""
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        try:
+            os.close(end)
+        except OSError:
+            continue

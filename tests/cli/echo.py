@@ -52,7 +52,7 @@ async def stream(front: Front) -> None:
         front.add(Kind.MODEL, f"{number} ")
         front.status(f" {number} of {FRAGMENTS}")
         await front.flush()
-        await trio.sleep(0.001)
+        await trio.sleep(0.001)  # the pace of a quick model, for whoever types meanwhile
     front.end()
     front.line(Kind.NOTE, "That was all.")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import trio
 from cli.client import client, settled
 from trio.testing import MockClock
 
@@ -41,8 +40,7 @@ async def test_an_idle_session_sleeps_and_wakes_with_the_conversation(
     async with client(sleep_after=90.0) as (person, server):
         await person.types("My name is Ada.")
         await person.sees("the connection sleeps")
-        await trio.sleep(1)
-        assert "asleep" in person.bar
+        await person.sees_in_bar("asleep")
         assert not server.connections
         shown = await person.types("What is my name?")
         assert "model> Your name is Ada." in shown
@@ -55,8 +53,7 @@ async def test_a_session_that_breaks_is_told_and_the_next_input_opens_another(
         await person.types("My name is Ada.")
         await person.types("!close 1009")
         await person.sees("The next input opens another connection")
-        await trio.sleep(1)
-        assert "asleep" in person.bar
+        await person.sees_in_bar("asleep")
         shown = await person.types("What is my name?")
         assert "model> Your name is Ada." in shown
 
@@ -150,8 +147,7 @@ async def test_ctrl_c_silences_the_model_once(autojump_clock: MockClock) -> None
     async with client(pace=1.0) as (person, _):
         person.will_type("Tell me a story")
         await person.sees("Once upon")
-        await trio.sleep(0.5)
-        assert person.speaking
+        await person.hears_the_model()
         await person.presses_ctrl_c()
         await person.sees("The model was interrupted")
         assert not person.speaking

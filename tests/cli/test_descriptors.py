@@ -1,7 +1,6 @@
 """Reading and writing standard streams without holding up Trio."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,6 @@ from gemini_live_trio.repl._plain import PlainScreen
 from gemini_live_trio.repl._render import Kind
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes are watched on POSIX")
-
-
-@pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
-    ends = os.pipe()
-    yield ends
-    for end in ends:
-        try:
-            os.close(end)
-        except OSError:
-            continue
 
 
 async def lines(source: bytes, pipe: tuple[int, int]) -> list[str]:

@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -32,17 +32,6 @@ CONFIG = SessionConfig(model="gemini-3.8-live")
 PROGRAM = [sys.executable, "-m", "gemini_live_trio"]
 SECOND = 16_000 * 2
 """Bytes."""
-
-
-@pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
-    ends = os.pipe()
-    yield ends
-    for end in ends:
-        try:
-            os.close(end)
-        except OSError:
-            continue
 
 
 @asynccontextmanager

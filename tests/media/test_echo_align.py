@@ -6,7 +6,7 @@ import pytest
 
 np = pytest.importorskip("numpy", reason="needs the extra audio")
 
-from hypothesis import given  # noqa: E402
+from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from media.echoes import BLOCK, RATE_HZ, Devices, seconds  # noqa: E402
 
@@ -156,6 +156,7 @@ def test_a_speaker_that_pauses_is_silence_and_comes_back_to_its_place():
 
 
 @given(drift_ppm=st.floats(-300, 300))
+@settings(max_examples=40)  # of 200 s of sound each
 def test_clocks_that_drift_apart_are_brought_together(drift_ppm):
     run = Leads(Devices(drift_ppm=drift_ppm, block=1600, far_block=1600), 200)
     bound = (DRIFT_SECONDS + 0.02) * RATE_HZ

@@ -381,8 +381,8 @@ class Client:
         if session is None:
             return False
         state = session.turn_state
-        heard = not state.idle or any(part.is_heard() for part in self._parts)
-        return heard and state.generation != self._silenced
+        busy = not state.idle or any(part.is_busy() for part in self._parts)
+        return busy and state.generation != self._silenced
 
     # --- What comes ----------------------------------------------------------------------------
 

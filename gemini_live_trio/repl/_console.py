@@ -70,12 +70,12 @@ class Part:
         """Whether it needs the session, though nothing is said."""
         return False
 
-    def is_heard(self) -> bool:
-        """Whether something of the model is still to be heard."""
+    def is_busy(self) -> bool:
+        """Whether something that the model began goes on: it is still heard, or runs a command."""
         return False
 
     def silence(self) -> None:
-        """The person wants the model to be silent at once."""
+        """The person wants the model to stop at once, whatever it does."""
 
     async def hear(self, event: Event) -> None:
         """Learn from an event of the conversation; must not wait for long."""

@@ -123,7 +123,7 @@ class Sound(Part):
         speaking = self.speaker is not None and self.speaker.statistics().waiting_seconds > 0
         return self.microphone is not None or speaking
 
-    def is_heard(self) -> bool:
+    def is_busy(self) -> bool:
         """See ``Part``."""
         return self.speaker is not None and self.speaker.statistics().waiting_seconds > 0
 

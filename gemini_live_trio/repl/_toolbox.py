@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
+import trio
 
 from .. import SessionConfig, wire
-from ..errors import ConfigError
-from ..tools import Tool
+from ..errors import ConfigError, ToolError
+from ..tools import Tool, ToolContext
 from ..tools.builtin import BuiltinTool, CodeExecution, GoogleMaps, GoogleSearch, UrlContext
 from ..tools.ready import Command, Commands, Workspace, current_time, set_timer
 from ._commands import Suggestion
@@ -23,6 +24,42 @@ from ._keeper import Plan
 from ._options import Options
 
 __all__ = ["Item", "ToolSwitches", "Toolbox"]
+
+
+class Brake:
+    """Stops what the model has begun here, where the person wants that."""
+
+    def __init__(self) -> None:
+        self._scopes: set[trio.CancelScope] = set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to stop."""
+        return bool(self._scopes)
+
+    def pull(self) -> None:
+        """Stop it all; the model is told so."""
+        for scope in self._scopes:
+            scope.cancel()
+
+    def on(self, tool: Tool) -> Tool:
+        """Return a tool that can be stopped."""
+
+        def handler(args: Mapping[str, wire.JsonValue], context: ToolContext) -> Awaitable[object]:
+            made = tool.handler(args, context)  # wrong arguments are refused here
+            assert isinstance(made, Awaitable)
+            return self._stoppable(made)
+
+        return attrs.evolve(tool, handler=handler)
+
+    async def _stoppable(self, made: Awaitable[object]) -> object:
+        with trio.CancelScope() as scope:
+            self._scopes.add(scope)
+            try:
+                return await made
+            finally:
+                self._scopes.remove(scope)
+        raise ToolError("The person stopped this.")
 
 
 @attrs.frozen
@@ -63,7 +100,8 @@ class Toolbox:
             where = "" if command.cwd == workspace.path else f" in {command.cwd}"
             return await ask(f"The model wants to run{where}: {command}  Allow it? [y/N]")
 
-        run_command = Commands(folder, consent=consents).run_command
+        self.brake = Brake()
+        run_command = self.brake.on(Commands(folder, consent=consents).run_command)
         items = [
             Item("clock", "date and time, anywhere", [current_time], default=True),
             Item("timer", "timers up to a day", [set_timer], default=True),
@@ -180,6 +218,14 @@ class ToolSwitches(Part):
             if counts:
                 rows.append(("tool calls", ", ".join(counts)))
         return rows
+
+    def is_busy(self) -> bool:
+        """See ``Part``."""
+        return self._toolbox.brake.busy
+
+    def silence(self) -> None:
+        """See ``Part``."""
+        self._toolbox.brake.pull()
 
     async def _show(self, _values: Mapping[str, str]) -> None:
         note = self._console.narrator.note

@@ -186,6 +186,16 @@ async def test_commands_run_only_with_consent(autojump_clock: MockClock, tmp_pat
         assert not (tmp_path / "here").exists()
 
 
+async def test_interrupting_stops_a_command(tmp_path: Path) -> None:
+    """In real time, as commands are."""
+    async with client(tools={"run-command": True}, workspace=tmp_path) as (person, _):
+        person.answers.append(True)
+        await person.types('!call run_command {"argv": ["sleep", "31.41"]}')
+        await person.sees("tool> run_command\\(")
+        await person.types("/interrupt")
+        await person.sees("tool> run_command failed .* The person stopped this")
+
+
 async def test_saving_the_conversation(autojump_clock: MockClock, tmp_path: Path) -> None:
     async with client(sleep_after=90) as (person, _):
         await person.types("My name is Ada.")

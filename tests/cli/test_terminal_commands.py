@@ -176,9 +176,12 @@ def test_ctrl_c_while_a_tool_runs(wide: Terminal, url: str) -> None:
     wide.type("y")
     wide.see(r"^note> .*Allow it\? \[y/N\] Yes\.")
     assert running("sleep 27.182")
-    wide.keys("C-c")  # what the model is asked to stop
-    leave(wide)
+    wide.keys("C-c")
+    wide.see(r"^tool> run_command failed after .* The person stopped this")
     assert not running("sleep 27.182")
+    wide.see(r"^model> run_command failed: .The person stopped this")
+    wide.keys("C-d")
+    wide.ended(0)
 
 
 def running(command: str) -> bool:

@@ -227,6 +227,7 @@ class Client:
                 self._doing.cancel()
             else:
                 self._interrupt()
+            self._changed.set()
 
     async def _watch_door(self) -> None:
         await self._front.left()
@@ -237,8 +238,9 @@ class Client:
             self._changed = trio.Event()
             words = [word for part in self._parts for word in part.status()]
             self._front.status(f" {' | '.join(words)}")
-            self._front.speaking = bool(
-                self._doing is not None or self._speaking or self._is_speaking()
+            begun = [*self._speaking, *([self._doing] if self._doing else [])]
+            self._front.speaking = (
+                any(not scope.cancel_called for scope in begun) or self._is_speaking()
             )
             lively = any(part.lively() for part in self._parts)
             with trio.move_on_after(LIVELY_SECONDS if lively else STATUS_SECONDS):

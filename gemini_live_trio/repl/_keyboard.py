@@ -13,22 +13,39 @@ class Keyboard:
     """Waits for wishes; see ``Front``."""
 
     def __init__(self) -> None:
-        self.speaking = False
+        self._speaking = False
+        self._interrupting = False
         self._interrupted = trio.Event()
         self._left = trio.Event()
+
+    @property
+    def speaking(self) -> bool:
+        """See ``Front``."""
+        return self._speaking
+
+    @speaking.setter
+    def speaking(self, value: bool) -> None:
+        # Who sets it may not yet know that it was interrupted; the next Ctrl-C isn't for that.
+        self._speaking = value and not self._interrupting
 
     async def interrupted(self) -> None:
         """See ``Front``."""
         await self._interrupted.wait()
         self._interrupted = trio.Event()
+        self._interrupting = False
 
     async def left(self) -> None:
         """See ``Front``."""
         await self._left.wait()
 
-    def interrupt(self) -> None:
-        """The model shall be silent; ``speaking`` counts as answered until it is set again."""
+    def begin_interrupt(self) -> None:
+        """The model shall be silent; from any thread, ``interrupt`` is to follow in Trio's."""
+        self._interrupting = True
         self.speaking = False
+
+    def interrupt(self) -> None:
+        """The model shall be silent; ``speaking`` is false until ``interrupted`` has told that."""
+        self.begin_interrupt()
         self._interrupted.set()
 
     def leave(self) -> None:

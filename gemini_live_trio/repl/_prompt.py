@@ -395,7 +395,7 @@ class Prompt(Keyboard):
             if self._asked is not None:
                 self._answer("")
             elif self.speaking:
-                self.speaking = False
+                self.begin_interrupt()
                 self._tell(self.interrupt)
             elif event.current_buffer.text:
                 event.current_buffer.reset()

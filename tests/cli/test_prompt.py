@@ -137,6 +137,19 @@ async def test_ctrl_c_is_meant_for_the_speech_first() -> None:
         await opened.left()
 
 
+async def test_what_was_interrupted_is_not_speaking_until_that_is_known() -> None:
+    async with prompt() as (opened, keys, _):
+        opened.speaking = True
+        keys.send_text("\x03")
+        while opened.speaking:
+            await trio.lowlevel.checkpoint()
+        opened.speaking = True  # by somebody who hasn't heard of it yet
+        assert not opened.speaking
+        await opened.interrupted()
+        opened.speaking = True
+        assert opened.speaking
+
+
 async def test_history_and_search() -> None:
     async with prompt() as (opened, keys, paper):
         for line in ("first", "second\x1b\rline", " a secret"):

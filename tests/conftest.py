@@ -9,7 +9,7 @@ settings.register_profile("default", max_examples=100, deadline=None)
 # (HYPOTHESIS_PROFILE=search).
 search = settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", search)
-settings.register_profile("ci", search, derandomize=True)
+settings.register_profile("ci", search, derandomize=True, max_examples=300)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "default")
 )

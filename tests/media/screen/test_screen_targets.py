@@ -61,9 +61,10 @@ async def test_a_window_manager_is_asked_for_its_windows(client: Client) -> None
 
 async def test_the_list_of_a_window_manager_that_crashed_is_not_believed(client: Client) -> None:
     with client.server.manager() as manager:
-        client.window(title="before")
+        before = client.window(title="before").window
         manager.send_signal(signal.SIGKILL)
-        manager.wait()
+        # Then the server has noticed, and redirects no window to it any more.
+        client.wait_for(lambda: before.query_tree().parent == client.root)
         after = client.window(title="after")
         assert client.has_property(client.root, "_NET_CLIENT_LIST")
         assert after.id in [target.id for target in await list_targets(display=client.server.name)]

@@ -173,10 +173,8 @@ class Basics(Part):
     async def _usage(self, _values: Mapping[str, str]) -> None:
         keeper, note = self._console.keeper, self._console.narrator.note
         note(f"All in all {_counted(keeper.tokens)}.")
-        if keeper.session is not None:
-            usage = keeper.session.usage
-            for number, turn in [*enumerate(usage.turns, 1)][-10:]:
-                note(f"Turn {number}: {_counted(turn.tokens)}.")
+        for number, turn in [*enumerate(keeper.turns, 1)][-10:]:
+            note(f"Turn {number}: {_counted(turn.tokens)}.")
 
 
 def _counted(tokens: Tokens) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Final, Protocol, TypeVar
@@ -26,7 +27,7 @@ from ..events import Event, Reconnected, Reconnecting, ReconnectState, Stalled
 from ..observers import SessionObserver
 from ..tools import Tool
 from ..transcript import Entry
-from ..usage import Tokens
+from ..usage import Tokens, TurnUsage
 from ._advice import refusal
 
 __all__ = ["CLOSE_SECONDS", "Keeper", "Opener", "Plan"]
@@ -95,6 +96,7 @@ class _Past:
     forgotten: int = 0
     """How many of the oldest made room."""
     tokens: Tokens = attrs.field(factory=Tokens)
+    turns: deque[TurnUsage] = attrs.field(factory=lambda: deque(maxlen=MOST_ENTRIES))
     handle: str | None = None
     handle_until: float = -math.inf
     history: Sequence[wire.Content] = ()
@@ -168,6 +170,13 @@ class Keeper:
         if self.session is None:
             return self._past.tokens
         return self._past.tokens + self.session.usage.total
+
+    @property
+    def turns(self) -> Sequence[TurnUsage]:
+        """What their turns have cost, oldest first."""
+        if self.session is None:
+            return [*self._past.turns]
+        return [*self._past.turns, *self.session.usage.turns]
 
     # --- Sleeping and waking -----------------------------------------------------------------
 
@@ -398,6 +407,7 @@ class Keeper:
         del past.entries[:too_many]
         past.forgotten += too_many
         past.tokens += session.usage.total
+        past.turns.extend(session.usage.turns)
         past.history = session.transcript.contents()
         if resumption.handle is not None:
             past.handle = resumption.handle

@@ -127,10 +127,22 @@ async def test_usage_and_status(autojump_clock: MockClock) -> None:
         await person.types("Hello!")
         shown = await person.types("/usage")
         assert shown[0].startswith("note> All in all ")
-        assert shown[1].startswith("note> Turn 1: ")
+        assert [line[:13] for line in shown[1:]] == ["note> Turn 1:"]
         text = "\n".join(await person.types("/status"))
         for word in ("connection", "connected, the simulator", "model", "tokens"):
             assert word in text
+
+
+async def test_usage_counts_the_turns_of_all_sessions(autojump_clock: MockClock) -> None:
+    async with client(sleep_after=90) as (person, _):
+        await person.types("Hello!")
+        await person.sees("the connection sleeps")
+        asleep = await person.types("/usage")
+        await person.types("Hello again!")
+        awake = await person.types("/usage")
+        assert [line[:13] for line in asleep[1:]] == ["note> Turn 1:"]
+        assert [line[:13] for line in awake[1:]] == ["note> Turn 1:", "note> Turn 2:"]
+        assert awake[1] == asleep[1]
 
 
 async def test_help_is_enough_to_use_each_command(autojump_clock: MockClock) -> None:

@@ -40,6 +40,11 @@ def run(arguments: Sequence[str] | None) -> None:
 
 
 async def _run(options: Options) -> None:
+    if _pipes_voice(options) and sys.stdout is not None and sys.stdout.isatty():
+        raise ConfigError(
+            "--save-audio - writes bare samples, and standard output is a terminal; pipe it into a "
+            "player, or name a file."
+        )
     if _at_terminal(options):
         await _run_interactive(options)
         return
@@ -49,6 +54,10 @@ async def _run(options: Options) -> None:
         raise ConversationFailed(
             f"The conversation wasn't over after {options.timeout:g} s (--timeout)."
         )
+
+
+def _pipes_voice(options: Options) -> bool:
+    return str(options.save_audio) == "-"
 
 
 def _at_terminal(options: Options) -> bool:
@@ -72,13 +81,7 @@ async def _run_script(options: Options) -> None:
     from ._plain import standard_screen
     from ._script import check_script, run_script
 
-    pipes_voice = str(options.save_audio) == "-"
-    if pipes_voice and sys.stdout is not None and sys.stdout.isatty():
-        raise ConfigError(
-            "--save-audio - writes bare samples, and standard output is a terminal; pipe it into a "
-            "player, or name a file."
-        )
-    screen = standard_screen(words_to_error=pipes_voice)
+    screen = standard_screen(words_to_error=_pipes_voice(options))
     _remark(options, screen)
     await screen.flush()
     if not options.json_input:

@@ -197,7 +197,7 @@ async def client(
             service[name] = options.pop(name)
     async with (
         open_simulator(port=None, commands=True, **service) as opened,
-        open_recorder(None) as recorder,
+        open_recorder(options.get("save_audio")) as recorder,
     ):
         server = simulator or opened
 

@@ -12,6 +12,7 @@ import pytest
 from cli.client import client, settled
 from trio.testing import MockClock
 
+from gemini_live_trio.errors import MediaError
 from gemini_live_trio.repl._commands import COMMANDS
 from gemini_live_trio.repl._taping import Tape
 
@@ -232,6 +233,23 @@ async def test_of_nothing_there_is_nothing_to_save(
         await person.types(f"/save {tmp_path / 'talk.md'}")
         await person.sees("Nothing was said yet")
         assert await person.types("/interrupt") == ["note> The model isn't speaking."]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+async def test_a_full_disk_ends_no_conversation(autojump_clock: MockClock, tmp_path: Path) -> None:
+    path = tmp_path / "voice.wav"
+    path.symlink_to("/dev/full")
+    went_on = False
+    refused = pytest.RaisesExc(MediaError, match="Can't write .*voice.wav: No space left")
+    with pytest.RaisesGroup(refused, flatten_subgroups=True, allow_unwrapped=True):
+        async with client(save_audio=path) as (person, _):
+            await person.types("Tell me a story")
+            await person.sees("^error> Can't write .*voice.wav: No space left on device. Nothing")
+            await person.types("2 plus 2")
+            await person.sees("^model> .*makes 4")
+            assert sum(line.startswith("error>") for line in person.lines) == 1
+            went_on = True
+    assert went_on
 
 
 async def test_recording_both_voices(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 import wave
 from pathlib import Path
 
@@ -17,6 +19,10 @@ from gemini_live_trio.repl._commands import COMMANDS
 from gemini_live_trio.repl._taping import Tape
 
 SPEECH = Path(__file__).parent.parent / "data" / "speech.wav"
+
+
+def entries(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 async def test_a_conversation(autojump_clock: MockClock) -> None:
@@ -206,6 +212,52 @@ async def test_saving_the_conversation(autojump_clock: MockClock, tmp_path: Path
         await person.sees("talk.json stays as it was")
         await person.types(f"/save {tmp_path / 'voice.wav'}")
         await person.sees(r"Saved \d+\.\d s of the model's voice")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of POSIX")
+@pytest.mark.parametrize("name", ["talk.md", "voice.wav"])
+async def test_what_cannot_be_saved_leaves_what_was_there(
+    name: str, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    import resource
+
+    path = tmp_path / name
+    path.write_text("From yesterday.")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with client() as (person, _):
+        await person.types("Hello!")
+        person.answers += [True, True]
+        # So much fits, and then the system refuses, as where a disk is full.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+        try:
+            await person.types(f"/save {path}")
+            await person.sees(f"^error> Can't write {path}: File too large.$")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert path.read_text() == "From yesterday."
+        assert entries(tmp_path) == [name]
+        path.chmod(0o640)
+        await person.types(f"/save {path}")
+        await person.sees("^note> Saved")
+        assert path.stat().st_size > 20
+        assert path.stat().st_mode & 0o777 == 0o640
+        assert entries(tmp_path) == [name]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links and pipes of POSIX")
+async def test_saving_through_a_link_and_into_a_pipe(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    (tmp_path / "link.md").symlink_to("real.md")
+    os.mkfifo(tmp_path / "pipe.md")
+    async with client() as (person, _):
+        await person.types("Hello!")
+        await person.types(f"/save {tmp_path / 'link.md'}")
+        await person.sees("^note> Saved 2 utterances")
+        assert (tmp_path / "link.md").is_symlink()
+        assert "Hello!" in (tmp_path / "real.md").read_text()
+        await person.types(f"/save {tmp_path / 'pipe.md'}")
+        await person.sees("^error> .*pipe.md is no ordinary file")
 
 
 @pytest.mark.parametrize(

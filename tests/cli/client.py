@@ -188,9 +188,16 @@ async def settled() -> None:
 
 @asynccontextmanager
 async def client(
-    *, config: SessionConfig = CONFIG, simulator: Simulator | None = None, **options: Any
+    *,
+    config: SessionConfig = CONFIG,
+    simulator: Simulator | None = None,
+    ahead: Sequence[str] = (),
+    **options: Any,
 ) -> AsyncIterator[tuple[Person, Simulator]]:
-    """Run the client for the length of the block, which ends with the person's leaving."""
+    """Run the client for the length of the block, which ends with the person's leaving.
+
+    The lines of ``ahead`` are typed before there is a connection.
+    """
     service: dict[str, Any] = {"mind": "rules", "pace": 0.0}
     for name in ("mind", "pace", "hears"):
         if name in options:
@@ -220,6 +227,8 @@ async def client(
             where="the simulator",
         )
         person.client = running
+        for line in ahead:
+            person.will_type(line)
 
         async def run() -> None:
             await running.run()

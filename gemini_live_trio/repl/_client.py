@@ -291,6 +291,11 @@ class Client:
             self._unsent.extendleft(reversed(words))
             self._tell_kept(*words)
             raise
+        except BaseException:
+            # Given up is what was said now; what was to be said before it still is.
+            earlier = [*left][: max(0, len(left) - len(parts))]
+            self._unsent.extendleft(part for part in reversed(earlier) if isinstance(part, str))
+            raise
 
     async def _say_part(self, part: str | Path) -> None:
         async def say(session: LiveSession) -> None:

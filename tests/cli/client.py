@@ -33,6 +33,8 @@ class Person:
         self.lines: list[str] = []
         """What was shown, each with its mark."""
         self.bar = ""
+        self.bars: list[str] = []
+        """All that stood in the bar."""
         self.client: Client
         """The program that this person runs."""
         self._speaking = False
@@ -166,6 +168,7 @@ class Person:
     def status(self, text: str) -> None:
         """See ``Front``."""
         self.bar = text
+        self.bars.append(text)
         self._shown.set()
 
     def offer(self, choices: Callable[[str], Sequence[Suggestion]]) -> None:

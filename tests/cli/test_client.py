@@ -41,6 +41,18 @@ async def test_the_status_bar_tells_how_things_stand(autojump_clock: MockClock) 
         assert "limit 9:" in person.bar
 
 
+async def test_a_session_that_breaks_is_not_counted_twice(autojump_clock: MockClock) -> None:
+    async with client() as (person, _):
+        await person.types("Hello!")
+        tokens = re.findall(r"\d+ tokens", person.bar)
+        assert tokens
+        person.bars.clear()
+        await person.types("!close 1009")
+        await person.sees("The next input opens another connection")
+        assert "asleep" in person.bar
+        assert re.findall(r"\d+ tokens", " ".join(person.bars)) == tokens * len(person.bars)
+
+
 async def test_an_idle_session_sleeps_and_wakes_with_the_conversation(
     autojump_clock: MockClock,
 ) -> None:

@@ -31,6 +31,8 @@ __all__ = ["Saving"]
 KEPT_SECONDS: Final = 600.0
 """How much of the model's voice is kept for ``/save``."""
 WRITE_SECONDS: Final = 0.5
+STOPPED_SECONDS: Final = 5.0
+"""When nothing at all has run for longer, the program was stopped: by Ctrl-Z, for one."""
 LAST_SECONDS: Final = 1.0
 """For the last piece of a recording, when the program ends."""
 INPUT_RATE_HZ: Final = 16_000
@@ -44,9 +46,15 @@ class _Recording:
     began: float
     scope: trio.CancelScope
     over: trio.Event = attrs.field(factory=trio.Event)
+    looked: float = attrs.field(factory=trio.current_time)
 
     def now(self) -> float:
-        return trio.current_time() - self.began
+        """Seconds since it began, without those in which the whole program was stopped."""
+        now = trio.current_time()
+        # It is looked at all the time. A night of silence would be gigabytes, all at once.
+        self.began += max(0.0, now - self.looked - STOPPED_SECONDS)
+        self.looked = now
+        return now - self.began
 
 
 class Saving(Part, SessionObserver):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trio
 from cli.client import client, settled
 from trio.testing import MockClock
 
@@ -314,6 +315,24 @@ async def test_a_full_disk_ends_no_conversation(autojump_clock: MockClock, tmp_p
             assert sum(line.startswith("error>") for line in person.lines) == 1
             went_on = True
     assert went_on
+
+
+async def test_what_is_recorded_stands_still_while_the_program_does(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    async with client() as (person, _):
+        began = trio.current_time()
+        await person.types(f"/record {tmp_path / 'both.wav'}")
+        await person.sees("Recording both voices")
+        await person.types("Hello!")
+        autojump_clock.jump(600)  # Ctrl-Z, and after a while fg
+        await person.types("Hello again!")
+        await person.types("/record stop")
+        recorded = await person.sees("^note> Recorded")
+        seconds = re.search(r"Recorded ([\d.,]+) s", recorded)
+        assert seconds is not None
+        passed = trio.current_time() - began
+        assert 10 < float(seconds[1].replace(",", "")) < passed - 590
 
 
 async def test_recording_both_voices(tmp_path: Path) -> None:

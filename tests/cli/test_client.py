@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import trio
 from cli.client import client, settled
+from support import most_bytes
 from trio.testing import MockClock
 
 from gemini_live_trio.errors import MediaError
@@ -232,21 +233,14 @@ async def test_saving_the_conversation(autojump_clock: MockClock, tmp_path: Path
 async def test_what_cannot_be_saved_leaves_what_was_there(
     name: str, autojump_clock: MockClock, tmp_path: Path
 ) -> None:
-    import resource
-
     path = tmp_path / name
     path.write_text("From yesterday.")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
     async with client() as (person, _):
         await person.types("Hello!")
         person.answers += [True, True]
-        # So much fits, and then the system refuses, as where a disk is full.
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
-        try:
+        with most_bytes(20):
             await person.types(f"/save {path}")
             await person.sees(f"^error> Can't write {path}: File too large.$")
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert path.read_text() == "From yesterday."
         assert entries(tmp_path) == [name]
         path.chmod(0o640)

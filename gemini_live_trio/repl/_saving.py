@@ -98,7 +98,7 @@ class Saving(Part, SessionObserver):
         match event:
             case ModelAudio():
                 self._keep(event)
-                if self._recording is not None:
+                if self._recording is not None and not event.stale:
                     now = self._recording.now()
                     self._recording.tape.model(event.pcm, rate_hz=event.rate_hz, at=now)
             case Interrupted():

@@ -8,6 +8,7 @@ import re
 import sys
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from cli.client import client, settled
 from support import most_bytes
 from trio.testing import MockClock
 
+from gemini_live_trio import wire
 from gemini_live_trio.errors import MediaError
 from gemini_live_trio.repl._commands import COMMANDS
 from gemini_live_trio.repl._taping import Tape
@@ -327,6 +329,34 @@ async def test_what_is_recorded_stands_still_while_the_program_does(
         assert seconds is not None
         passed = trio.current_time() - began
         assert 10 < float(seconds[1].replace(",", "")) < passed - 590
+
+
+async def test_what_comes_of_an_interrupted_answer_is_not_recorded(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    def sound(level: int, **more: Any) -> wire.LiveServerMessage:
+        pcm = np.full(2_400, level, "<i2").tobytes()
+        blob = wire.Blob(data=pcm, mime_type="audio/pcm;rate=24000")
+        said = wire.Content(parts=[wire.Part(inline_data=blob)])
+        return wire.LiveServerMessage(
+            server_content=wire.LiveServerContent(model_turn=said, **more)
+        )
+
+    path = tmp_path / "both.wav"
+    async with client(mind=None) as (person, simulator):
+        server = await simulator.accept()
+        await person.types(f"/record {path}")
+        await person.sees("Recording both voices")
+        await server.send(sound(1_000))
+        await settled()
+        await server.send(sound(2_000, interrupted=True))
+        await server.send(sound(3_000))  # late, and played by nobody
+        await settled()
+        await person.types("/record stop")
+        await person.sees("^note> Recorded")
+    with wave.open(str(path)) as file:
+        levels = np.unique(np.frombuffer(file.readframes(file.getnframes()), "<i2"))
+    assert [*levels] == [0, 1_000]
 
 
 async def test_recording_both_voices(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from ._errors import ConversationFailed
 from ._options import Options, parse
 from ._render import Kind, Screen
 from ._signals import run_until_signal
-from ._speaking import open_recorder
+from ._speaking import open_recorder, open_recorder_later
 
 if TYPE_CHECKING:
     from ._keeper import Plan
@@ -114,7 +114,7 @@ async def _run_interactive(options: Options) -> None:
             **how,
         )
 
-    async with open_recorder(options.save_audio) as recorder, open_front() as front:
+    async with open_recorder_later(options.save_audio) as recorder, open_front() as front:
         _remark(options, front)
         # Only now, since they take a while to import: there is a prompt already, which takes keys.
         from ._client import Client

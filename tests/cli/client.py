@@ -19,7 +19,7 @@ from gemini_live_trio.repl._commands import Suggestion
 from gemini_live_trio.repl._keeper import CLOSE_SECONDS, Plan
 from gemini_live_trio.repl._options import Options
 from gemini_live_trio.repl._render import Kind
-from gemini_live_trio.repl._speaking import open_recorder
+from gemini_live_trio.repl._speaking import open_recorder_later
 from gemini_live_trio.simulator import Simulator, open_simulator
 
 P = TypeVar("P")
@@ -207,7 +207,7 @@ async def client(
             service[name] = options.pop(name)
     async with (
         open_simulator(port=None, commands=True, **service) as opened,
-        open_recorder(options.get("save_audio")) as recorder,
+        open_recorder_later(options.get("save_audio")) as recorder,
     ):
         server = simulator or opened
 

@@ -316,7 +316,7 @@ async def test_a_full_disk_ends_no_conversation(autojump_clock: MockClock, tmp_p
 async def test_what_is_recorded_stands_still_while_the_program_does(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
-    async with client() as (person, _):
+    async with client(sleep_after=0.0) as (person, _):
         began = trio.current_time()
         await person.types(f"/record {tmp_path / 'both.wav'}")
         await person.sees("Recording both voices")
@@ -343,7 +343,8 @@ async def test_what_comes_of_an_interrupted_answer_is_not_recorded(
         )
 
     path = tmp_path / "both.wav"
-    async with client(mind=None) as (person, simulator):
+    # While a thread opens the file, a virtual clock runs on, and an idle session would sleep.
+    async with client(mind=None, sleep_after=0.0) as (person, simulator):
         server = await simulator.accept()
         await person.types(f"/record {path}")
         await person.sees("Recording both voices")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import array
 import math
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Protocol, TypeVar
 
 import trio
@@ -75,3 +75,16 @@ async def puppet(
         ) as session,
     ):
         yield session, await simulator.accept()
+
+
+@contextmanager
+def most_bytes(count: int) -> Iterator[None]:
+    """Let files grow so far and then have the system refuse, as where a disk is full; on POSIX."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

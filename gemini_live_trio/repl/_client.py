@@ -17,6 +17,7 @@ import trio
 
 from .. import Fate, LiveSession, Receipt, SessionConfig, wire
 from ..errors import (
+    ConfigError,
     ConnectError,
     GeminiLiveError,
     InternalError,
@@ -80,7 +81,7 @@ class Client:
         self._options = options
         self._config = config
         self._front = front
-        self._recorder = recorder
+        self._recorder: Recorder | None = recorder
         self._opener = opener
         self._where = where
         self._narrator = Narrator(front, verbose=options.verbose)
@@ -292,6 +293,11 @@ class Client:
             self._unsent.extendleft(reversed(words))
             self._tell_kept(*words)
             raise
+        except BaseException:
+            # Given up is what was said now; what was to be said before it still is.
+            earlier = [*left][: max(0, len(left) - len(parts))]
+            self._unsent.extendleft(part for part in reversed(earlier) if isinstance(part, str))
+            raise
 
     async def _say_part(self, part: str | Path) -> None:
         async def say(session: LiveSession) -> None:
@@ -389,12 +395,22 @@ class Client:
     # --- What comes ----------------------------------------------------------------------------
 
     async def _hear(self, event: Event) -> None:
-        await self._recorder.take(event)
+        await self._record(event)
         self._narrator.tell(event)
         for part in self._parts:
             await part.hear(event)
         self._changed.set()
         await self._front.flush()
+
+    async def _record(self, event: Event) -> None:
+        if self._recorder is None:
+            return
+        try:
+            await self._recorder.take(event)
+        except (ConfigError, MediaError) as error:
+            # A full disk, for one, and that ends no conversation.
+            self._recorder = None
+            self._narrator.error(f"{error} Nothing more of the model's voice is kept there.")
 
     async def _tell(self, text: str) -> None:
         self._narrator.finish()

@@ -247,7 +247,10 @@ def _set_key(given: argparse.Namespace, environment: Mapping[str, str]) -> None:
             "reads it from standard input."
         )
     profile.file  # noqa: B018 - better known before the key is asked for
-    key = _ask()
+    try:
+        key = _ask()
+    except UnicodeDecodeError:  # which holds what it couldn't decode
+        raise ConfigError("That is no text, and so no key; nothing is changed.") from None
     credential(key)
     keep(profile, key)
     profiles.change(profile, {"keyring": True})
@@ -267,7 +270,11 @@ def _ask() -> str:
             except EOFError:
                 text = ""
     else:
-        text = "" if sys.stdin is None else sys.stdin.read(LONGEST_KEY)
+        text = "" if sys.stdin is None else sys.stdin.read(LONGEST_KEY + 1)
+    if len(text) > LONGEST_KEY:
+        raise ConfigError(
+            f"No key has more than {LONGEST_KEY:,} letters, as this has; nothing is changed."
+        )
     text = text.strip()
     if not text:
         raise ConfigError("No key was given; nothing is changed.")

@@ -138,6 +138,12 @@ def _is_at(path: Path, file: BinaryIO) -> bool:
 
 def _replace(path: Path, data: bytes) -> None:
     new = path.with_name(f"{path.name}.{os.getpid()}")
-    with open(new, "wb", opener=_open_private) as file:
-        file.write(data)
-    new.replace(path)
+    try:
+        with open(new, "wb", opener=_open_private) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise

@@ -360,6 +360,7 @@ class Keeper:
     async def _hold(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Be the block of one session."""
         entered = False
+        broken: SessionBroken | None = None
         self._over = trio.Event()
         try:
             history, arrival = self._past.history, _Arrival()
@@ -389,10 +390,13 @@ class Keeper:
         except SessionBroken as error:
             if not entered:
                 raise
-            await self._tell(f"{error} The next input opens another connection.")
+            broken = error
         finally:
             self.session = None
             self._over.set()
+        if broken is not None:
+            # Not before: what is kept of a session mustn't be counted beside it.
+            await self._tell(f"{broken} The next input opens another connection.")
 
     async def _close(self) -> None:
         if self.session is not None:

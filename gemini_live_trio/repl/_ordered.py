@@ -13,7 +13,7 @@ from .. import LiveSession
 from ..errors import ConfigError, LocalProtocolError, MediaError, MissingDependency
 from ._errors import ConversationFailed
 from ._json import as_json, as_line
-from ._kinds import FileKind, look_at
+from ._kinds import FileKind
 from ._options import Options
 from ._orders import (
     AnswerCalls,
@@ -31,7 +31,7 @@ from ._orders import (
     read_order,
 )
 from ._plain import PlainScreen
-from ._sending import check_listener, send_parts
+from ._sending import check_file, check_listener, send_parts
 from ._speaking import Recorder
 from ._turns import Turns
 
@@ -226,18 +226,25 @@ class _Conductor:
                 pass
 
     async def _send_file(self, order: SendFile) -> None:
-        is_sound = (await look_at(order.path)).kind is not FileKind.PICTURE
+        turns, rate_hz = self._turns, self._options.audio_rate
+        # A file that can't be used is no sound whose answer would be waited for.
+        is_sound = await check_file(order.path, raw_rate_hz=rate_hz) is not FileKind.PICTURE
+        spoke = turns.speaking
         if is_sound:
-            self._turns.sound_came()
-        await send_parts(
-            self._session,
-            [order.path],
-            fast=self._options.fast,
-            warn=self._warn,
-            raw_rate_hz=self._options.audio_rate,
-        )
+            turns.sound_came()
+        try:
+            await send_parts(
+                self._session,
+                [order.path],
+                fast=self._options.fast,
+                warn=self._warn,
+                raw_rate_hz=rate_hz,
+            )
+        except LocalProtocolError:  # about the rate, so nothing of it was sent
+            turns.speaking = spoke
+            raise
         if is_sound:
-            self._turns.sound_ended()
+            turns.sound_ended()
 
     def _warn(self, text: str) -> None:
         self._screen.raw(as_line({"warning": text}))

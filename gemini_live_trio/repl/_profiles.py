@@ -68,9 +68,15 @@ def folder(environment: Mapping[str, str]) -> Path | None:
 
     Returns:
       ``None`` where the environment doesn't say, and platformdirs isn't installed.
+
+    Raises:
+      ConfigError: The environment names nobody's home.
     """
     if named := environment.get("GEMINI_LIVE_CONFIG_DIR", "").strip():
-        return Path(named).expanduser() / "profiles"
+        try:
+            return Path(named).expanduser() / "profiles"
+        except RuntimeError:  # ~ with nobody at home
+            raise ConfigError(f"GEMINI_LIVE_CONFIG_DIR names nobody's home: {named!r}.") from None
     try:
         import platformdirs
     except ImportError:

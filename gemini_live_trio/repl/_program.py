@@ -21,7 +21,7 @@ from ._errors import ConversationFailed
 from ._options import Options, parse
 from ._render import Kind, Screen
 from ._signals import run_until_signal
-from ._speaking import open_recorder
+from ._speaking import open_recorder, open_recorder_later
 
 if TYPE_CHECKING:
     from ._keeper import Plan
@@ -40,6 +40,11 @@ def run(arguments: Sequence[str] | None) -> None:
 
 
 async def _run(options: Options) -> None:
+    if _pipes_voice(options) and sys.stdout is not None and sys.stdout.isatty():
+        raise ConfigError(
+            "--save-audio - writes bare samples, and standard output is a terminal; pipe it into a "
+            "player, or name a file."
+        )
     if _at_terminal(options):
         await _run_interactive(options)
         return
@@ -49,6 +54,10 @@ async def _run(options: Options) -> None:
         raise ConversationFailed(
             f"The conversation wasn't over after {options.timeout:g} s (--timeout)."
         )
+
+
+def _pipes_voice(options: Options) -> bool:
+    return str(options.save_audio) == "-"
 
 
 def _at_terminal(options: Options) -> bool:
@@ -72,13 +81,7 @@ async def _run_script(options: Options) -> None:
     from ._plain import standard_screen
     from ._script import check_script, run_script
 
-    pipes_voice = str(options.save_audio) == "-"
-    if pipes_voice and sys.stdout is not None and sys.stdout.isatty():
-        raise ConfigError(
-            "--save-audio - writes bare samples, and standard output is a terminal; pipe it into a "
-            "player, or name a file."
-        )
-    screen = standard_screen(words_to_error=pipes_voice)
+    screen = standard_screen(words_to_error=_pipes_voice(options))
     _remark(options, screen)
     await screen.flush()
     if not options.json_input:
@@ -111,7 +114,7 @@ async def _run_interactive(options: Options) -> None:
             **how,
         )
 
-    async with open_recorder(options.save_audio) as recorder, open_front() as front:
+    async with open_recorder_later(options.save_audio) as recorder, open_front() as front:
         _remark(options, front)
         # Only now, since they take a while to import: there is a prompt already, which takes keys.
         from ._client import Client

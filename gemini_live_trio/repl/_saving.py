@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
+import shutil
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +31,8 @@ __all__ = ["Saving"]
 KEPT_SECONDS: Final = 600.0
 """How much of the model's voice is kept for ``/save``."""
 WRITE_SECONDS: Final = 0.5
+STOPPED_SECONDS: Final = 5.0
+"""When nothing at all has run for longer, the program was stopped: by Ctrl-Z, for one."""
 LAST_SECONDS: Final = 1.0
 """For the last piece of a recording, when the program ends."""
 INPUT_RATE_HZ: Final = 16_000
@@ -42,9 +46,15 @@ class _Recording:
     began: float
     scope: trio.CancelScope
     over: trio.Event = attrs.field(factory=trio.Event)
+    looked: float = attrs.field(factory=trio.current_time)
 
     def now(self) -> float:
-        return trio.current_time() - self.began
+        """Seconds since it began, without those in which the whole program was stopped."""
+        now = trio.current_time()
+        # It is looked at all the time. A night of silence would be gigabytes, all at once.
+        self.began += max(0.0, now - self.looked - STOPPED_SECONDS)
+        self.looked = now
+        return now - self.began
 
 
 class Saving(Part, SessionObserver):
@@ -88,7 +98,7 @@ class Saving(Part, SessionObserver):
         match event:
             case ModelAudio():
                 self._keep(event)
-                if self._recording is not None:
+                if self._recording is not None and not event.stale:
                     now = self._recording.now()
                     self._recording.tape.model(event.pcm, rate_hz=event.rate_hz, at=now)
             case Interrupted():
@@ -135,8 +145,8 @@ class Saving(Part, SessionObserver):
             await self._save_voice(path)
             return
         text = as_markdown(entries) if kind == ".md" else as_json(entries)
-        with _telling_why("write", path):
-            await trio.Path(path).write_text(text, encoding="utf-8")
+        async with _whole(path) as beside:
+            await trio.Path(beside).write_text(text, encoding="utf-8")
         said = sum(bool(entry.text) for entry in entries)
         lost = f" The {forgotten:,} before those are no longer kept." if forgotten else ""
         self._console.narrator.note(f"Saved {said} utterances to {path}.{lost}")
@@ -144,7 +154,7 @@ class Saving(Part, SessionObserver):
     async def _save_voice(self, path: Path) -> None:
         if not self._voice:
             raise ConfigError("The model has said nothing aloud yet, so there is nothing to save.")
-        async with open_wav_writer(path) as wav:
+        async with _whole(path) as beside, open_wav_writer(beside) as wav:
             for sound in tuple(self._voice):
                 await wav.write(sound.pcm, rate_hz=sound.rate_hz)
         lost = (
@@ -247,7 +257,46 @@ def _is_there(path: Path) -> bool:
             raise ConfigError(f"{path} is a folder; name a file.")
         if not path.parent.is_dir():
             raise ConfigError(f"There is no folder {path.parent}.")
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} is no ordinary file; name another.")
         return path.exists()
+
+
+@asynccontextmanager
+async def _whole(path: Path) -> AsyncIterator[Path]:
+    """Give a file to write to, which takes the other's place once all of it is on the disk.
+
+    However the block is left otherwise, what was there before stays as it was.
+
+    Raises:
+      MediaError: It can't be written.
+    """
+    with _telling_why("write", path):
+        target = Path(await trio.to_thread.run_sync(os.path.realpath, path))  # a link stays one
+    beside = target.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    try:
+        with _telling_why("write", path):
+            yield beside
+            await trio.to_thread.run_sync(_replace, target, beside)
+    except MediaError as error:
+        raise MediaError(str(error).replace(str(beside), str(path))) from None
+    finally:
+        # On behalf of a block that may be cancelled already; a visit to the disk is waited for.
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(_remove, beside)
+
+
+def _replace(target: Path, beside: Path) -> None:
+    with beside.open("r+b") as file:
+        os.fsync(file.fileno())
+    if target.exists():
+        shutil.copymode(target, beside)
+    beside.replace(target)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

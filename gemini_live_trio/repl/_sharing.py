@@ -112,6 +112,7 @@ class Sharing(Part):
     async def hear(self, event: Event) -> None:
         """See ``Part``."""
         self._news.set()
+        self._news = trio.Event()
         if self.shared is not None and isinstance(event, SetupComplete | Reconnected):
             # The service may not have the newest picture, and a new session has none.
             self.shared.screen.refresh()
@@ -206,7 +207,6 @@ class Sharing(Part):
         if options.share_screen is None:
             return
         while self._console.keeper.session is None:
-            self._news = trio.Event()
             await self._news.wait()
         try:
             await self.share(options.share_screen, options.share_interval)

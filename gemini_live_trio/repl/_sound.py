@@ -135,6 +135,7 @@ class Sound(Part):
     async def hear(self, event: Event) -> None:
         """See ``Part``."""
         self._news.set()
+        self._news = trio.Event()
 
     # --- For other parts ---------------------------------------------------------------------
 
@@ -335,7 +336,6 @@ class Sound(Part):
             session = self._console.keeper.session
             if session is not None and session is not last:
                 return session
-            self._news = trio.Event()
             await self._news.wait()
 
     async def _end_speech(self, microphone: Microphone) -> None:

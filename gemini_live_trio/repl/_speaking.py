@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -15,7 +15,7 @@ from ..events import Event, ModelAudio
 if TYPE_CHECKING:
     from ..media import RawPcm, WavWriter
 
-__all__ = ["RATE_HZ", "Recorder", "open_recorder", "speak"]
+__all__ = ["RATE_HZ", "Recorder", "open_recorder", "open_recorder_later", "speak"]
 
 RATE_HZ: Final = 16_000
 """Of the sound that is sent."""
@@ -73,6 +73,28 @@ class _Wav:
     async def take(self, event: Event) -> None:
         if isinstance(event, ModelAudio):
             await self._wav.write(event.pcm, rate_hz=event.rate_hz)
+
+
+class _Later:
+    def __init__(self, stack: AsyncExitStack, path: Path | None) -> None:
+        self._stack = stack
+        self._path = path
+        self._opened: Recorder | None = None
+
+    async def take(self, event: Event) -> None:
+        if self._opened is None:
+            self._opened = await self._stack.enter_async_context(open_recorder(self._path))
+        await self._opened.take(event)
+
+
+@asynccontextmanager
+async def open_recorder_later(path: Path | None) -> AsyncIterator[Recorder]:
+    """As ``open_recorder``, but a file that is there stays so until there is a session's event.
+
+    Errors in opening it come out of ``take``.
+    """
+    async with AsyncExitStack() as stack:
+        yield _Later(stack, path)
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from gemini_live_trio.repl._commands import Suggestion
 from gemini_live_trio.repl._keeper import CLOSE_SECONDS, Plan
 from gemini_live_trio.repl._options import Options
 from gemini_live_trio.repl._render import Kind
-from gemini_live_trio.repl._speaking import open_recorder
+from gemini_live_trio.repl._speaking import open_recorder_later
 from gemini_live_trio.simulator import Simulator, open_simulator
 
 P = TypeVar("P")
@@ -33,6 +33,8 @@ class Person:
         self.lines: list[str] = []
         """What was shown, each with its mark."""
         self.bar = ""
+        self.bars: list[str] = []
+        """All that stood in the bar."""
         self.client: Client
         """The program that this person runs."""
         self._speaking = False
@@ -166,6 +168,7 @@ class Person:
     def status(self, text: str) -> None:
         """See ``Front``."""
         self.bar = text
+        self.bars.append(text)
         self._shown.set()
 
     def offer(self, choices: Callable[[str], Sequence[Suggestion]]) -> None:
@@ -188,16 +191,23 @@ async def settled() -> None:
 
 @asynccontextmanager
 async def client(
-    *, config: SessionConfig = CONFIG, simulator: Simulator | None = None, **options: Any
+    *,
+    config: SessionConfig = CONFIG,
+    simulator: Simulator | None = None,
+    ahead: Sequence[str] = (),
+    **options: Any,
 ) -> AsyncIterator[tuple[Person, Simulator]]:
-    """Run the client for the length of the block, which ends with the person's leaving."""
+    """Run the client for the length of the block, which ends with the person's leaving.
+
+    The lines of ``ahead`` are typed before there is a connection.
+    """
     service: dict[str, Any] = {"mind": "rules", "pace": 0.0}
     for name in ("mind", "pace", "hears"):
         if name in options:
             service[name] = options.pop(name)
     async with (
         open_simulator(port=None, commands=True, **service) as opened,
-        open_recorder(None) as recorder,
+        open_recorder_later(options.get("save_audio")) as recorder,
     ):
         server = simulator or opened
 
@@ -220,6 +230,8 @@ async def client(
             where="the simulator",
         )
         person.client = running
+        for line in ahead:
+            person.will_type(line)
 
         async def run() -> None:
             await running.run()

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import trio
 from cli.client import client, settled
+from support import most_bytes
 from trio.testing import MockClock
 
+from gemini_live_trio import wire
+from gemini_live_trio.errors import MediaError
 from gemini_live_trio.repl._commands import COMMANDS
 from gemini_live_trio.repl._taping import Tape
 
 SPEECH = Path(__file__).parent.parent / "data" / "speech.wav"
+
+
+def entries(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 async def test_a_conversation(autojump_clock: MockClock) -> None:
@@ -32,6 +43,18 @@ async def test_the_status_bar_tells_how_things_stand(autojump_clock: MockClock) 
         await person.types("Hello!")
         assert "tokens" in person.bar
         assert "limit 9:" in person.bar
+
+
+async def test_a_session_that_breaks_is_not_counted_twice(autojump_clock: MockClock) -> None:
+    async with client() as (person, _):
+        await person.types("Hello!")
+        tokens = re.findall(r"\d+ tokens", person.bar)
+        assert tokens
+        person.bars.clear()
+        await person.types("!close 1009")
+        await person.sees("The next input opens another connection")
+        assert "asleep" in person.bar
+        assert re.findall(r"\d+ tokens", " ".join(person.bars)) == tokens * len(person.bars)
 
 
 async def test_an_idle_session_sleeps_and_wakes_with_the_conversation(
@@ -229,6 +252,45 @@ async def test_saving_the_conversation(autojump_clock: MockClock, tmp_path: Path
         await person.sees(r"Saved \d+\.\d s of the model's voice")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of POSIX")
+@pytest.mark.parametrize("name", ["talk.md", "voice.wav"])
+async def test_what_cannot_be_saved_leaves_what_was_there(
+    name: str, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text("From yesterday.")
+    async with client() as (person, _):
+        await person.types("Hello!")
+        person.answers += [True, True]
+        with most_bytes(20):
+            await person.types(f"/save {path}")
+            await person.sees(f"^error> Can't write {path}: File too large.$")
+        assert path.read_text() == "From yesterday."
+        assert entries(tmp_path) == [name]
+        path.chmod(0o640)
+        await person.types(f"/save {path}")
+        await person.sees("^note> Saved")
+        assert path.stat().st_size > 20
+        assert path.stat().st_mode & 0o777 == 0o640
+        assert entries(tmp_path) == [name]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links and pipes of POSIX")
+async def test_saving_through_a_link_and_into_a_pipe(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    (tmp_path / "link.md").symlink_to("real.md")
+    os.mkfifo(tmp_path / "pipe.md")
+    async with client() as (person, _):
+        await person.types("Hello!")
+        await person.types(f"/save {tmp_path / 'link.md'}")
+        await person.sees("^note> Saved 2 utterances")
+        assert (tmp_path / "link.md").is_symlink()
+        assert "Hello!" in (tmp_path / "real.md").read_text()
+        await person.types(f"/save {tmp_path / 'pipe.md'}")
+        await person.sees("^error> .*pipe.md is no ordinary file")
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
@@ -254,6 +316,70 @@ async def test_of_nothing_there_is_nothing_to_save(
         await person.types(f"/save {tmp_path / 'talk.md'}")
         await person.sees("Nothing was said yet")
         assert await person.types("/interrupt") == ["note> The model isn't speaking."]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+async def test_a_full_disk_ends_no_conversation(autojump_clock: MockClock, tmp_path: Path) -> None:
+    path = tmp_path / "voice.wav"
+    path.symlink_to("/dev/full")
+    went_on = False
+    refused = pytest.RaisesExc(MediaError, match="Can't write .*voice.wav: No space left")
+    with pytest.RaisesGroup(refused, flatten_subgroups=True, allow_unwrapped=True):
+        async with client(save_audio=path) as (person, _):
+            await person.types("Tell me a story")
+            await person.sees("^error> Can't write .*voice.wav: No space left on device. Nothing")
+            await person.types("2 plus 2")
+            await person.sees("^model> .*makes 4")
+            assert sum(line.startswith("error>") for line in person.lines) == 1
+            went_on = True
+    assert went_on
+
+
+async def test_what_is_recorded_stands_still_while_the_program_does(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    async with client(sleep_after=0.0) as (person, _):
+        began = trio.current_time()
+        await person.types(f"/record {tmp_path / 'both.wav'}")
+        await person.sees("Recording both voices")
+        await person.types("Hello!")
+        autojump_clock.jump(600)  # Ctrl-Z, and after a while fg
+        await person.types("Hello again!")
+        await person.types("/record stop")
+        recorded = await person.sees("^note> Recorded")
+        seconds = re.search(r"Recorded ([\d.,]+) s", recorded)
+        assert seconds is not None
+        passed = trio.current_time() - began
+        assert 10 < float(seconds[1].replace(",", "")) < passed - 590
+
+
+async def test_what_comes_of_an_interrupted_answer_is_not_recorded(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    def sound(level: int, **more: Any) -> wire.LiveServerMessage:
+        pcm = np.full(2_400, level, "<i2").tobytes()
+        blob = wire.Blob(data=pcm, mime_type="audio/pcm;rate=24000")
+        said = wire.Content(parts=[wire.Part(inline_data=blob)])
+        return wire.LiveServerMessage(
+            server_content=wire.LiveServerContent(model_turn=said, **more)
+        )
+
+    path = tmp_path / "both.wav"
+    # While a thread opens the file, a virtual clock runs on, and an idle session would sleep.
+    async with client(mind=None, sleep_after=0.0) as (person, simulator):
+        server = await simulator.accept()
+        await person.types(f"/record {path}")
+        await person.sees("Recording both voices")
+        await server.send(sound(1_000))
+        await settled()
+        await server.send(sound(2_000, interrupted=True))
+        await server.send(sound(3_000))  # late, and played by nobody
+        await settled()
+        await person.types("/record stop")
+        await person.sees("^note> Recorded")
+    with wave.open(str(path)) as file:
+        levels = np.unique(np.frombuffer(file.readframes(file.getnframes()), "<i2"))
+    assert [*levels] == [0, 1_000]
 
 
 async def test_recording_both_voices(tmp_path: Path) -> None:

@@ -269,7 +269,12 @@ def test_a_profile_without_a_key_leaves_the_keyring_alone(place: Path, drawer: D
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "No key was given"), (" \n", "No key was given"), ("hush hush", "blanks or odd")],
+    [
+        ("", "No key was given"),
+        (" \n", "No key was given"),
+        ("hush hush", "blanks or odd"),
+        ("hush" * 2_000, "No key has more than 4,096 letters"),
+    ],
 )
 def test_what_can_be_no_key_is_not_kept(
     place: Path, drawer: Drawer, monkeypatch: pytest.MonkeyPatch, text: str, said: str
@@ -280,6 +285,17 @@ def test_what_can_be_no_key_is_not_kept(
     assert "hush" not in str(caught.value)
     assert drawer.kept == {}
     assert not place.exists()
+
+
+def test_what_is_no_text_can_be_no_key(
+    place: Path, drawer: Drawer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"hush\xff"), encoding="utf-8"))
+    assert main(["config", "set-key"]) == 2
+    assert capsys.readouterr().err == (
+        "gemini-live-trio: That is no text, and so no key; nothing is changed.\n"
+    )
+    assert drawer.kept == {}
 
 
 def test_a_keyring_that_cannot_be_used_is_one_sentence(

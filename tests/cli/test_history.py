@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("prompt_toolkit", reason="needs the extra repl")
+from support import most_bytes
 
 from gemini_live_trio.repl._history import LONGEST, MOST, FileHistory, history_path
 
@@ -46,6 +47,21 @@ def test_the_newest_stay_where_there_are_too_many(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["history"]
     first.append_string("later")
     assert remembered(path) == [*newest[1:], "later"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs limits of POSIX")
+def test_a_full_disk_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    first, _ = history(path)
+    for number in range(MOST + 1):
+        first.append_string(str(number))
+    before = path.read_bytes()
+    again, complaints = history(path)
+    with most_bytes(100):
+        assert next(iter(again.load_history_strings())) == str(MOST)
+    assert "remembered for this run only: File too large" in complaints[0]
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["history"]
 
 
 @pytest.mark.parametrize(

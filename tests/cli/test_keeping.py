@@ -243,6 +243,25 @@ async def test_what_woke_nobody_is_said_once_somebody_wakes(autojump_clock: Mock
         assert said_to(server)[-3:] == ["My name is Ada.", "Hello!", "What is my name?"]
 
 
+async def test_what_is_to_be_said_first_outlives_what_is_given_up(
+    autojump_clock: MockClock,
+) -> None:
+    async with client() as (person, server):
+        await person.types("!accept off")
+        await person.types("!close 1009")
+        await person.sees("The next input opens another connection")
+        person.will_type("My name is Ada.")
+        await person.sees("will be said before the next input: My name is Ada.")
+        server.accepting = True
+        server.ignore_next_setup()
+        person.will_type("Never mind.")
+        await trio.sleep(1)
+        await person.presses_ctrl_c()
+        await person.sees("Given up")
+        await person.types("What is my name?")
+        assert said_to(server)[-2:] == ["My name is Ada.", "What is my name?"]
+
+
 def test_pictures_and_words_keep_their_order(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image", reason="needs the extra screen")
     buffer = io.BytesIO()

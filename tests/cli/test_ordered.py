@@ -326,6 +326,36 @@ async def test_sound_that_was_answered_before_its_end_is_waited_for_only_a_littl
     assert run.errors() == []
 
 
+async def test_a_file_that_is_no_sound_is_no_sound_whose_answer_would_be_waited_for(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("These are words.")
+    async with led(tmp_path, fails=COULDNT, mind=None) as run:
+        await run.give({"file": str(path)}, {"wait": "turn"})
+    (error,) = run.errors()
+    assert error["line"] == 1
+    assert "notes.txt is text" in error["error"]
+
+
+async def test_a_recording_at_another_rate_than_the_sound_before_leaves_that_as_it_was(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    pytest.importorskip("soxr", reason="needs the extra audio")
+    path = tmp_path / "more.raw"
+    path.write_bytes(bytes(6_400))
+    async with led(tmp_path, fails=COULDNT, mind=None) as run:
+        server = await run.simulator.accept()
+        await run.give({"audio": SOUND, "rate_hz": 8_000}, {"audio_stream_end": True})
+        await wait_all_tasks_blocked()
+        await say(server, "Yes?")
+        await wait_all_tasks_blocked()
+        await run.give({"file": str(path)}, {"wait": "turn"})
+    (error,) = run.errors()
+    assert error["line"] == 3
+    assert "8000 samples a second" in error["error"]
+
+
 async def test_a_model_that_only_transcribes_is_done_when_it_falls_silent(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:

@@ -306,6 +306,12 @@ def test_a_terminal_is_no_source_and_no_player_of_sound(
             patched.setattr(sys, "stdout", terminal)
             assert main(["--simulate", "--text", "a", "--save-audio", "-"]) == 2
         assert "standard output is a terminal" in capfd.readouterr().err
+        with monkeypatch.context() as patched:
+            # A conversation with a person: the samples would be drawn between the words.
+            patched.setattr(sys, "stdin", terminal)
+            patched.setattr(sys, "stdout", terminal)
+            assert main(["--simulate", "--save-audio", "-"]) == 2
+        assert "standard output is a terminal" in capfd.readouterr().err
     os.close(master)
 
 

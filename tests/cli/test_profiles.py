@@ -177,6 +177,11 @@ def test_a_file_where_the_folder_should_be_is_one_sentence(tmp_path: Path) -> No
         profiles.read("work", environment(tmp_path / "profiles"))
 
 
+def test_a_home_that_is_nobodys_is_one_sentence() -> None:
+    with pytest.raises(ConfigError, match="GEMINI_LIVE_CONFIG_DIR names nobody's home: '~none/x'"):
+        profiles.locate(None, {"GEMINI_LIVE_CONFIG_DIR": "~none/x"})
+
+
 # --- Writing ----------------------------------------------------------------------------------
 
 

@@ -381,6 +381,33 @@ async def test_a_signal_ends_it_in_every_state(simulator: Simulator, tmp_path: P
         nursery.start_soon(waiting, signal.SIGHUP)
 
 
+def test_what_ends_it_is_put_away_whatever_signal_comes_next() -> None:
+    program = """
+import os, signal, trio, trio.testing
+from gemini_live_trio.repl._errors import Terminated
+from gemini_live_trio.repl._signals import run_until_signal
+
+async def run():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await trio.sleep_forever()
+    finally:
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGTERM)
+        with trio.CancelScope(shield=True):
+            await trio.testing.wait_all_tasks_blocked()
+        print("put away")
+
+try:
+    run_until_signal(run)
+except Terminated as error:
+    print(error.number)
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "put away\n15\n", "")
+
+
 async def test_what_nohup_ignores_stays_ignored(simulator: Simulator) -> None:
     command = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *PROGRAM, "--url", simulator.url]
     async with AT_ONCE, start(stdin=subprocess.PIPE, program=command) as running:

@@ -22,7 +22,7 @@ from gemini_live_trio.repl._desktop import desktop_groups
 from gemini_live_trio.repl._ears import meter
 from gemini_live_trio.repl._sharing import Sharing
 from gemini_live_trio.repl._sound import Sound
-from gemini_live_trio.simulator import Simulator
+from gemini_live_trio.simulator import Simulator, open_simulator
 
 HEADSET = "USB Headset"
 TONE = (np.sin(np.arange(320) / 5) * 12_000).astype("<i2").tobytes()
@@ -98,6 +98,16 @@ async def test_the_microphone_is_heard_while_it_is_on(cards: FakeSounddevice) ->
         await until(lambda: audio_of(server)[-1] == b"")
         assert not any(stream.open for stream in cards.streams)
         await person.sees_in_bar("^(?!.*mic)")
+
+
+async def test_the_microphone_asked_for_at_the_start_comes_on_though_something_is_typed_before(
+    cards: FakeSounddevice,
+) -> None:
+    async with open_simulator(port=None, mind="rules", pace=0.0) as server:
+        server.delay_next_setup(0.5)
+        async with talking(simulator=server, ahead=["/speak"], microphone=True) as (person, _):
+            await person.sees("note> The model is heard on USB Headset.")
+            await person.sees("note> The microphone is on: Webcam.")
 
 
 async def test_a_muted_microphone_sends_silence_and_then_says_that_it_pauses(

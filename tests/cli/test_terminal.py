@@ -53,6 +53,26 @@ def test_a_conversation(terminal: Terminal, url: str, tmp_path: Path) -> None:
     assert "Traceback" not in screen
 
 
+def test_a_recording_is_replaced_once_there_is_a_session(
+    terminal: Terminal, url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "voice.wav"
+    path.write_bytes(b"from yesterday")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        nowhere = f"ws://127.0.0.1:{nobody.getsockname()[1]}"
+        terminal.start("--url", nowhere, "--retries", "0", "--save-audio", str(path))
+        terminal.ended(1)
+    assert path.read_bytes() == b"from yesterday"
+    terminal.start("--url", url, "--save-audio", str(path))
+    terminal.see(r"^note> Connected to")
+    terminal.type("Hello!")
+    terminal.see(r"^model> .*Hello")
+    terminal.type("/quit")
+    terminal.ended(0)
+    assert path.read_bytes().startswith(b"RIFF")
+
+
 def test_what_is_typed_stays_whole_while_answers_stream(terminal: Terminal, url: str) -> None:
     command = [sys.executable, "-m", "gemini_live_trio", "--url", url, "--text", "Tell me a story"]
     story = subprocess.run(command, check=True, capture_output=True, text=True).stdout

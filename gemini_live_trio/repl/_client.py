@@ -53,6 +53,8 @@ LIVELY_SECONDS = 0.1
 """Between two looks at how things stand; the second where something moves all the time."""
 MOST_LINES = 1_000
 """So many may wait for those before them; then no more are taken."""
+LONG_COMMAND = 10_000
+"""Letters from which on to split it into words takes a while."""
 SILENT = -1
 
 
@@ -276,9 +278,10 @@ class Client:
             raise MediaError(f"{error} Nothing of this line was sent.") from error
 
     async def _understand(self, line: str) -> Say | Run | Mistake:
-        if "@" not in line:
+        is_long = line.startswith("/") and len(line) > LONG_COMMAND
+        if "@" not in line and not is_long:
             return understand(line)
-        # That may begin a file's name, and the disk where it is may be slow.
+        # @ may begin a file's name, and the disk where it is may be slow.
         return await trio.to_thread.run_sync(understand, line, abandon_on_cancel=True)
 
     async def _say(self, parts: Sequence[str | Path]) -> None:

@@ -96,9 +96,9 @@ class Saving(Part, SessionObserver):
     async def hear(self, event: Event) -> None:
         """See ``Part``."""
         match event:
-            case ModelAudio():
+            case ModelAudio(stale=False):
                 self._keep(event)
-                if self._recording is not None and not event.stale:
+                if self._recording is not None:
                     now = self._recording.now()
                     self._recording.tape.model(event.pcm, rate_hz=event.rate_hz, at=now)
             case Interrupted():

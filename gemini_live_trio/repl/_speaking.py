@@ -71,7 +71,7 @@ class _Wav:
         self._wav = wav
 
     async def take(self, event: Event) -> None:
-        if isinstance(event, ModelAudio):
+        if isinstance(event, ModelAudio) and not event.stale:
             await self._wav.write(event.pcm, rate_hz=event.rate_hz)
 
 

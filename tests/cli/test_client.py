@@ -364,11 +364,15 @@ async def test_what_comes_of_an_interrupted_answer_is_not_recorded(
             server_content=wire.LiveServerContent(model_turn=said, **more)
         )
 
-    path = tmp_path / "both.wav"
+    def levels(name: str) -> list[int]:
+        with wave.open(str(tmp_path / name)) as file:
+            return [*np.unique(np.frombuffer(file.readframes(file.getnframes()), "<i2"))]
+
     # While a thread opens the file, a virtual clock runs on, and an idle session would sleep.
-    async with client(mind=None, sleep_after=0.0) as (person, simulator):
+    kept = tmp_path / "model.wav"
+    async with client(mind=None, sleep_after=0.0, save_audio=kept) as (person, simulator):
         server = await simulator.accept()
-        await person.types(f"/record {path}")
+        await person.types(f"/record {tmp_path / 'both.wav'}")
         await person.sees("Recording both voices")
         await server.send(sound(1_000))
         await settled()
@@ -377,9 +381,10 @@ async def test_what_comes_of_an_interrupted_answer_is_not_recorded(
         await settled()
         await person.types("/record stop")
         await person.sees("^note> Recorded")
-    with wave.open(str(path)) as file:
-        levels = np.unique(np.frombuffer(file.readframes(file.getnframes()), "<i2"))
-    assert [*levels] == [0, 1_000]
+        await person.types(f"/save {tmp_path / 'voice.wav'}")
+        await person.sees("^note> Saved")
+    assert levels("both.wav") == [0, 1_000]
+    assert levels("voice.wav") == levels("model.wav") == [1_000]
 
 
 async def test_recording_both_voices(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -135,8 +136,9 @@ class Saving(Part, SessionObserver):
             await self._save_voice(path)
             return
         text = as_markdown(entries) if kind == ".md" else as_json(entries)
-        with _telling_why("write", path):
-            await trio.Path(path).write_text(text, encoding="utf-8")
+        async with _replacing(path) as new:
+            with _telling_why("write", path):
+                await trio.Path(new).write_text(text, encoding="utf-8")
         said = sum(bool(entry.text) for entry in entries)
         lost = f" The {forgotten:,} before those are no longer kept." if forgotten else ""
         self._console.narrator.note(f"Saved {said} utterances to {path}.{lost}")
@@ -144,7 +146,7 @@ class Saving(Part, SessionObserver):
     async def _save_voice(self, path: Path) -> None:
         if not self._voice:
             raise ConfigError("The model has said nothing aloud yet, so there is nothing to save.")
-        async with open_wav_writer(path) as wav:
+        async with _replacing(path) as new, open_wav_writer(new) as wav:
             for sound in tuple(self._voice):
                 await wav.write(sound.pcm, rate_hz=sound.rate_hz)
         lost = (
@@ -247,7 +249,38 @@ def _is_there(path: Path) -> bool:
             raise ConfigError(f"{path} is a folder; name a file.")
         if not path.parent.is_dir():
             raise ConfigError(f"There is no folder {path.parent}.")
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} is no ordinary file; name another one.")
         return path.exists()
+
+
+@asynccontextmanager
+async def _replacing(path: Path) -> AsyncIterator[Path]:
+    """Name a file to write, which takes the place of ``path`` once it is whole.
+
+    Where that fails, as on a full disk, what was there stays, and nothing else is left.
+    """
+    with _telling_why("write", path):
+        old = Path(await trio.to_thread.run_sync(os.path.realpath, path))  # a link stays one
+    # Who may not make a file there may still be allowed to write this one.
+    new = old.with_name(f".{os.getpid()}{old.suffix}") if os.access(old.parent, os.W_OK) else old
+    try:
+        yield new
+        with _telling_why("write", path):
+            await trio.to_thread.run_sync(_put, new, old)
+    except MediaError as error:
+        raise MediaError(str(error).replace(str(new), str(path))) from None
+    finally:
+        if new != old:
+            with trio.move_on_after(LAST_SECONDS, shield=True):
+                await trio.Path(new).unlink(missing_ok=True)
+
+
+def _put(new: Path, old: Path) -> None:
+    if new != old:
+        if old.exists():
+            shutil.copymode(old, new)
+        new.replace(old)
 
 
 @contextmanager

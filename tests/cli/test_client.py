@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
+import sys
 import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
+import trio
 from cli.client import client, settled
 from trio.testing import MockClock
 
@@ -205,6 +209,56 @@ async def test_saving_the_conversation(autojump_clock: MockClock, tmp_path: Path
         await person.sees("talk.json stays as it was")
         await person.types(f"/save {tmp_path / 'voice.wav'}")
         await person.sees(r"Saved \d+\.\d s of the model's voice")
+
+
+@pytest.mark.parametrize("name", ["talk.md", "talk.json", "voice.wav"])
+def test_what_the_disk_has_no_room_for_leaves_the_old_file(name: str, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="needs a limit for the size of files")
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    (tmp_path / name).write_bytes(b"precious")
+    (tmp_path / name).chmod(0o640)
+
+    def there() -> dict[str, bytes]:
+        return {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+
+    async def check() -> None:
+        async with client() as (person, _):
+            await person.types("Tell me a story")
+            await person.sees("surprised them any more")
+            person.answers += [True, True]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+            person.will_type(f"/save {tmp_path / name}")
+            line = await person.sees("^error> ")
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            assert line == f"error> Can't write {tmp_path / name}: File too large."
+            assert there() == {name: b"precious"}
+            person.will_type(f"/save {tmp_path / name}")
+            await person.sees("^note> Saved ")
+            assert [(each, len(data) > 100) for each, data in there().items()] == [(name, True)]
+            assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o640
+
+    try:
+        # Threads that visit the disk are nothing that a virtual clock sees.
+        trio.run(check, clock=MockClock(autojump_threshold=0.01))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs named pipes")
+@pytest.mark.parametrize("typed", ["/save pipe.md", "/save pipe.wav", "/record pipe.wav"])
+async def test_nothing_is_saved_to_a_pipe(
+    typed: str, autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = typed.split()[1]
+    os.mkfifo(name)
+    async with client() as (person, _):
+        await person.types("Hello!")
+        person.will_type(typed)
+        assert await person.sees("^error> ") == (
+            f"error> {name} is no ordinary file; name another one."
+        )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import trio
@@ -33,7 +33,7 @@ from ._console import Action, Console, Part
 from ._desktop import desktop_groups
 from ._front import Front
 from ._keeper import CLOSE_SECONDS, Keeper, Opener, Plan
-from ._kinds import FileKind
+from ._kinds import FileKind, look_at
 from ._options import Options
 from ._render import Narrator
 from ._saving import Saving
@@ -93,7 +93,7 @@ class Client:
         self._one_voice = trio.Lock()
         self._speaking: set[trio.CancelScope] = set()
         """The lines that are being said beside the others."""
-        self._unsent: deque[str] = deque()
+        self._unsent: deque[str | Path] = deque()
         """What was said and found no session, or one that ended before it got there."""
         self._changed = trio.Event()
         """Something happened that the status may tell of."""
@@ -252,7 +252,7 @@ class Client:
                 kinds = await self._look_at(line, parts)
                 for part in parts:
                     self._narrator.said(part)
-                if kinds <= {FileKind.PICTURE}:
+                if kinds <= {FileKind.PICTURE} and not await self._owes_recording():
                     await self._say(parts)
                 else:
                     # A recording takes its time, and typing goes on meanwhile.
@@ -272,6 +272,14 @@ class Client:
             self._narrator.said(line)
             raise MediaError(f"{error} Nothing of this line was sent.") from error
 
+    async def _owes_recording(self) -> bool:
+        for part in self._unsent:
+            if isinstance(part, Path):
+                with suppress(MediaError):  # it is told when its turn comes
+                    if (await look_at(part)).kind is not FileKind.PICTURE:
+                        return True
+        return False
+
     async def _understand(self, line: str) -> Say | Run | Mistake:
         if "@" not in line:
             return understand(line)
@@ -283,16 +291,23 @@ class Client:
         self._unsent.clear()
         try:
             while left:
-                await self._say_part(left[0])
-                left.popleft()
-        except (ConnectError, SetupError, SessionBroken):
-            words = [part for part in left if isinstance(part, str)]
-            self._unsent.extendleft(reversed(words))
-            self._tell_kept(*words)
+                part = left[0]
+                await self._say_part(part, left)
+        except (ConnectError, SetupError, SessionBroken, MediaError) as error:
+            if isinstance(error, MediaError) and left and left[0] is part:
+                left.popleft()  # it was there when it was typed, and is no longer
+            self._unsent.extendleft(reversed(left))
+            self._tell_kept(*left)
             raise
 
-    async def _say_part(self, part: str | Path) -> None:
+    async def _say_part(self, part: str | Path, left: deque[str | Path]) -> None:
+        """Say the first of what is left, and take it out: a recording once it begins."""
+        is_recording = isinstance(part, Path) and (await look_at(part)).kind is not FileKind.PICTURE
+
         async def say(session: LiveSession) -> None:
+            if is_recording:
+                # Half of it may have been heard soon, and mustn't be heard twice.
+                left.popleft()
             await send_parts(
                 session,
                 [part],
@@ -303,8 +318,9 @@ class Client:
             )
 
         self._silenced = SILENT  # what is answered now was asked for
-        # Half of a recording may have been heard, and mustn't be heard twice.
         await self._keeper.use(say, again=isinstance(part, str))
+        if not is_recording:
+            left.popleft()
 
     async def _say_beside(self, parts: Sequence[str | Path]) -> None:
         with trio.CancelScope() as scope, self._telling():
@@ -341,9 +357,10 @@ class Client:
                 f"Nobody knows whether the service has this: {shortened(text)} ({receipt.reason})"
             )
 
-    def _tell_kept(self, *texts: str) -> None:
-        for text in texts:
-            self._narrator.note(f"This will be said before the next input: {shortened(text)}")
+    def _tell_kept(self, *parts: str | Path) -> None:
+        for part in parts:
+            what = shortened(part) if isinstance(part, str) else f"[{part}]"
+            self._narrator.note(f"This will be said before the next input: {what}")
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

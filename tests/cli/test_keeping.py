@@ -259,6 +259,40 @@ def test_pictures_and_words_keep_their_order(tmp_path: Path) -> None:
     patiently(check)
 
 
+def test_files_that_woke_nobody_are_sent_once_somebody_wakes(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra screen")
+    picture = tmp_path / "a.png"
+    image.new("RGB", (64, 48), "navy").save(picture)
+    sound = silence(tmp_path / "a.wav", 1.0)
+    gone = silence(tmp_path / "gone.wav", 1.0)
+
+    async def check() -> None:
+        async with client() as (person, server):
+            await person.types("!accept off")
+            await person.types("!close 1009")
+            await person.sees("The next input opens another connection")
+            already = len(said_to(server))
+            person.will_type(f"@{picture} @{sound} @{gone} What is that?")
+            kept = [
+                f"note> This will be said before the next input: {part}"
+                for part in (f"[{picture}]", f"[{sound}]", f"[{gone}]", "What is that?")
+            ]
+            await person.sees("^error> ")
+            assert person.lines[-5:-1] == kept
+            gone.unlink()
+            server.accepting = True
+            person.will_type("Well?")
+            await person.sees(f"^error> There is no file {gone}")
+            assert said_to(server)[already:] == ["picture", "sound", "pause"]
+            assert person.lines[-3:-1] == [kept[3], kept[3].replace("What is that?", "Well?")]
+            person.will_type("Hello!")
+            await person.sees("^model> Hello!")
+            said = ["picture", "sound", "pause", "What is that?", "Well?", "Hello!"]
+            assert said_to(server)[already:] == said
+
+    patiently(check)
+
+
 def test_lines_with_recordings_are_said_one_after_the_other(tmp_path: Path) -> None:
     path = silence(tmp_path / "a.wav", 1.0)
 

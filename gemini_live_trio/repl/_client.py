@@ -52,6 +52,8 @@ LIVELY_SECONDS = 0.1
 """Between two looks at how things stand; the second where something moves all the time."""
 MOST_LINES = 1_000
 """So many may wait for those before them; then no more are taken."""
+MOST_UNSAID = 10
+"""So many of them are told at the end."""
 SILENT = -1
 
 
@@ -130,6 +132,7 @@ class Client:
                 with trio.move_on_after(CLOSE_SECONDS):
                     await self._keeper.sleep()
                 nursery.cancel_scope.cancel()
+            self._tell_unsaid()
         finally:
             self._narrator.finish()
             with trio.move_on_after(1) as scope:
@@ -299,6 +302,10 @@ class Client:
             self._unsent.extendleft(reversed(left))
             self._tell_kept(*left)
             raise
+        except trio.Cancelled:
+            if self._leaving.is_set():  # and nobody has given this up
+                self._unsent.extendleft(reversed(left))
+            raise
 
     async def _say_part(self, part: str | Path, left: deque[str | Path]) -> None:
         """Say the first of what is left, and take it out: a recording once it begins."""
@@ -347,11 +354,12 @@ class Client:
         receipt.when_final(functools.partial(self._tell_fate, text, receipt))
 
     def _tell_fate(self, text: str, receipt: Receipt) -> None:
-        if self._leaving.is_set():
-            return
         if receipt.state is Fate.DROPPED:
             self._unsent.append(text)
-            self._tell_kept(text)
+            if not self._leaving.is_set():
+                self._tell_kept(text)
+        elif self._leaving.is_set():
+            return
         elif receipt.state is Fate.UNKNOWN and receipt.reason:
             self._narrator.note(
                 f"Nobody knows whether the service has this: {shortened(text)} ({receipt.reason})"
@@ -359,8 +367,20 @@ class Client:
 
     def _tell_kept(self, *parts: str | Path) -> None:
         for part in parts:
-            what = shortened(part) if isinstance(part, str) else f"[{part}]"
-            self._narrator.note(f"This will be said before the next input: {what}")
+            self._narrator.note(f"This will be said before the next input: {_named(part)}")
+
+    def _tell_unsaid(self) -> None:
+        """Tell at the end what the model never got."""
+        waiting: list[str] = []
+        with suppress(trio.WouldBlock):
+            while True:
+                waiting.append(self._due.receive_nowait())
+        lines = [line for line in waiting if line.startswith("//") or not line.startswith("/")]
+        unsaid = [_named(part) for part in (*self._unsent, *lines)]
+        for what in unsaid[:MOST_UNSAID]:
+            self._narrator.note(f"This was not said any more: {what}")
+        if (more := len(unsaid) - MOST_UNSAID) > 0:
+            self._narrator.note(f"Nor were {more:,} lines after those.")
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -419,6 +439,10 @@ class Client:
 
     def _choices(self, blank: str) -> Sequence[Suggestion]:
         return [choice for part in self._parts for choice in part.choices().get(blank, ())]
+
+
+def _named(part: str | Path) -> str:
+    return shortened(part) if isinstance(part, str) else f"[{part}]"
 
 
 def _text_of(instruction: str | wire.Content | None) -> str | None:

@@ -57,6 +57,11 @@ def said_to(server: Simulator) -> list[str]:
 async def test_leaving_waits_for_nothing(
     way: str, meanwhile: str, autojump_clock: MockClock
 ) -> None:
+    unsaid = {
+        "/apply waits": ["said meanwhile", "//said after that"],
+        "reconnecting": ["said meanwhile"],
+        "no answer to the setup": ["said to nobody", "nor that"],
+    }[meanwhile]
     async with client(pace=1.0) as (person, _):
         match meanwhile:
             case "/apply waits":
@@ -64,6 +69,9 @@ async def test_leaving_waits_for_nothing(
                 await person.sees("Once upon")
                 person.will_type("/system set Be brief.")
                 person.will_type("/apply")
+                person.will_type("said meanwhile")
+                person.will_type("/voice Puck")
+                person.will_type("//said after that")
                 await trio.sleep(1)
             case "reconnecting":
                 await person.types("!accept off")
@@ -75,6 +83,7 @@ async def test_leaving_waits_for_nothing(
                 await person.types("!close 1009")
                 await person.sees("The next input opens another connection")
                 person.will_type("said to nobody")
+                person.will_type("nor that")
                 await trio.sleep(1)
         began = trio.current_time()
         if way == "/quit":
@@ -83,6 +92,29 @@ async def test_leaving_waits_for_nothing(
             person.leaves()
         await person.gone.wait()
         assert trio.current_time() - began <= 1.5
+        told = [line for line in person.lines if "not said any more" in line]
+        assert told == [f"note> This was not said any more: {line}" for line in unsaid]
+
+
+async def test_only_what_was_not_said_is_told_at_the_end(autojump_clock: MockClock) -> None:
+    async with client(pace=1.0) as (person, _):
+        person.will_type("Tell me a story")
+        await person.sees("Once upon")
+        person.leaves()
+        await person.gone.wait()
+        assert not any("not said" in line for line in person.lines)
+    async with client() as (person, _):
+        await person.types("!ignore-setup 9")
+        await person.types("!close 1009")
+        await person.sees("The next input opens another connection")
+        for number in range(15):
+            person.will_type(f"number {number}")
+        await trio.sleep(1)
+        person.leaves()
+        await person.gone.wait()
+        told = [line for line in person.lines if "not said any more" in line]
+        assert told == [f"note> This was not said any more: number {n}" for n in range(10)]
+        assert person.lines[-1] == "note> Nor were 5 lines after those."
 
 
 async def test_what_is_asked_about_the_state_needs_no_connection(

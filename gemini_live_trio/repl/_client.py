@@ -325,7 +325,7 @@ class Client:
             )
 
         self._silenced = SILENT  # what is answered now was asked for
-        await self._keeper.use(say, again=isinstance(part, str))
+        await self._keeper.use(say, again=not is_recording)
         if not is_recording:
             left.popleft()
 

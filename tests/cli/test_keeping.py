@@ -13,6 +13,7 @@ import trio
 from cli.client import client, settled
 from trio.testing import MockClock
 
+from gemini_live_trio import ReconnectPolicy
 from gemini_live_trio.simulator import Simulator
 
 
@@ -291,6 +292,40 @@ def test_pictures_and_words_keep_their_order(tmp_path: Path) -> None:
     patiently(check)
 
 
+@pytest.mark.parametrize("back", [True, False], ids=["soon", "only in the next session"])
+def test_no_picture_is_lost_while_it_reconnects(back: bool, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra screen")
+    names = [tmp_path / name for name in ("a.png", "b.png")]
+    for name in names:
+        image.new("RGB", (64, 48), "navy").save(name)
+    # The clock doesn't see the thread that loads a picture, and hours may pass meanwhile.
+    policy = ReconnectPolicy(attempts=10**6, deadline=1e9) if back else None
+
+    async def check() -> None:
+        async with client(policy=policy) as (person, server):
+            await person.types("!accept off")
+            person.will_type("!drop")
+            await person.sees("Dialling again")
+            already = len(said_to(server))
+            person.will_type(f"@{names[0]} @{names[1]} What are these?")
+            await person.sees("^you> What are these?")
+            if back:
+                await trio.sleep(3)
+            else:
+                await person.sees("^error> ")
+            assert not any(line.startswith("note> Sent") for line in person.lines)
+            server.accepting = True
+            if not back:
+                person.will_type("Well?")
+            await person.sees("^note> Sent .*b.png")
+            await person.sees("^model> I see" if back else "Well")
+            await settled()
+            said = ["picture", "picture", "What are these?", *([] if back else ["Well?"])]
+            assert said_to(server)[already:] == said
+
+    patiently(check)
+
+
 def test_files_that_woke_nobody_are_sent_once_somebody_wakes(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image", reason="needs the extra screen")
     picture = tmp_path / "a.png"
@@ -315,10 +350,12 @@ def test_files_that_woke_nobody_are_sent_once_somebody_wakes(tmp_path: Path) -> 
             server.accepting = True
             person.will_type("Well?")
             await person.sees(f"^error> There is no file {gone}")
+            await settled()
             assert said_to(server)[already:] == ["picture", "sound", "pause"]
             assert person.lines[-3:-1] == [kept[3], kept[3].replace("What is that?", "Well?")]
             person.will_type("Hello!")
             await person.sees("^model> Hello!")
+            await settled()
             said = ["picture", "sound", "pause", "What is that?", "Well?", "Hello!"]
             assert said_to(server)[already:] == said
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import trio
@@ -34,7 +34,7 @@ from ._console import Action, Console, Part
 from ._desktop import desktop_groups
 from ._front import Front
 from ._keeper import CLOSE_SECONDS, Keeper, Opener, Plan
-from ._kinds import FileKind
+from ._kinds import FileKind, look_at
 from ._options import Options
 from ._render import Narrator
 from ._saving import Saving
@@ -55,6 +55,8 @@ MOST_LINES = 1_000
 """So many may wait for those before them; then no more are taken."""
 LONG_COMMAND = 10_000
 """Letters from which on to split it into words takes a while."""
+MOST_UNSAID = 10
+"""So many of them are told at the end."""
 SILENT = -1
 
 
@@ -96,7 +98,7 @@ class Client:
         self._one_voice = trio.Lock()
         self._speaking: set[trio.CancelScope] = set()
         """The lines that are being said beside the others."""
-        self._unsent: deque[str] = deque()
+        self._unsent: deque[str | Path] = deque()
         """What was said and found no session, or one that ended before it got there."""
         self._changed = trio.Event()
         """Something happened that the status may tell of."""
@@ -133,6 +135,7 @@ class Client:
                 with trio.move_on_after(CLOSE_SECONDS):
                     await self._keeper.sleep()
                 nursery.cancel_scope.cancel()
+            self._tell_unsaid()
         finally:
             self._narrator.finish()
             with trio.move_on_after(1) as scope:
@@ -257,7 +260,7 @@ class Client:
                 kinds = await self._look_at(line, parts)
                 for part in parts:
                     self._narrator.said(part)
-                if kinds <= {FileKind.PICTURE}:
+                if kinds <= {FileKind.PICTURE} and not await self._owes_recording():
                     await self._say(parts)
                 else:
                     # A recording takes its time, and typing goes on meanwhile.
@@ -277,6 +280,14 @@ class Client:
             self._narrator.said(line)
             raise MediaError(f"{error} Nothing of this line was sent.") from error
 
+    async def _owes_recording(self) -> bool:
+        for part in self._unsent:
+            if isinstance(part, Path):
+                with suppress(MediaError):  # it is told when its turn comes
+                    if (await look_at(part)).kind is not FileKind.PICTURE:
+                        return True
+        return False
+
     async def _understand(self, line: str) -> Say | Run | Mistake:
         is_long = line.startswith("/") and len(line) > LONG_COMMAND
         if "@" not in line and not is_long:
@@ -289,21 +300,30 @@ class Client:
         self._unsent.clear()
         try:
             while left:
-                await self._say_part(left[0])
-                left.popleft()
-        except (ConnectError, SetupError, SessionBroken):
-            words = [part for part in left if isinstance(part, str)]
-            self._unsent.extendleft(reversed(words))
-            self._tell_kept(*words)
+                part = left[0]
+                await self._say_part(part, left)
+        except (ConnectError, SetupError, SessionBroken, MediaError) as error:
+            if isinstance(error, MediaError) and left and left[0] is part:
+                left.popleft()  # it was there when it was typed, and is no longer
+            self._unsent.extendleft(reversed(left))
+            self._tell_kept(*left)
             raise
         except BaseException:
-            # Given up is what was said now; what was to be said before it still is.
-            earlier = [*left][: max(0, len(left) - len(parts))]
-            self._unsent.extendleft(part for part in reversed(earlier) if isinstance(part, str))
+            # Given up is what was said now, and by who leaves not even that; what was to be said
+            # before it still is.
+            given_up = 0 if self._leaving.is_set() else len(parts)
+            earlier = [*left][: max(0, len(left) - given_up)]
+            self._unsent.extendleft(reversed(earlier))
             raise
 
-    async def _say_part(self, part: str | Path) -> None:
+    async def _say_part(self, part: str | Path, left: deque[str | Path]) -> None:
+        """Say the first of what is left, and take it out: a recording once it begins."""
+        is_recording = isinstance(part, Path) and (await look_at(part)).kind is not FileKind.PICTURE
+
         async def say(session: LiveSession) -> None:
+            if is_recording:
+                # Half of it may have been heard soon, and mustn't be heard twice.
+                left.popleft()
             await send_parts(
                 session,
                 [part],
@@ -314,8 +334,9 @@ class Client:
             )
 
         self._silenced = SILENT  # what is answered now was asked for
-        # Half of a recording may have been heard, and mustn't be heard twice.
-        await self._keeper.use(say, again=isinstance(part, str))
+        await self._keeper.use(say, again=not is_recording)
+        if not is_recording:
+            left.popleft()
 
     async def _say_beside(self, parts: Sequence[str | Path]) -> None:
         with trio.CancelScope() as scope, self._telling():
@@ -342,19 +363,33 @@ class Client:
         receipt.when_final(functools.partial(self._tell_fate, text, receipt))
 
     def _tell_fate(self, text: str, receipt: Receipt) -> None:
-        if self._leaving.is_set():
-            return
         if receipt.state is Fate.DROPPED:
             self._unsent.append(text)
-            self._tell_kept(text)
+            if not self._leaving.is_set():
+                self._tell_kept(text)
+        elif self._leaving.is_set():
+            return
         elif receipt.state is Fate.UNKNOWN and receipt.reason:
             self._narrator.note(
                 f"Nobody knows whether the service has this: {shortened(text)} ({receipt.reason})"
             )
 
-    def _tell_kept(self, *texts: str) -> None:
-        for text in texts:
-            self._narrator.note(f"This will be said before the next input: {shortened(text)}")
+    def _tell_kept(self, *parts: str | Path) -> None:
+        for part in parts:
+            self._narrator.note(f"This will be said before the next input: {_named(part)}")
+
+    def _tell_unsaid(self) -> None:
+        """Tell at the end what the model never got."""
+        waiting: list[str] = []
+        with suppress(trio.WouldBlock):
+            while True:
+                waiting.append(self._due.receive_nowait())
+        lines = [line for line in waiting if line.startswith("//") or not line.startswith("/")]
+        unsaid = [_named(part) for part in (*self._unsent, *lines)]
+        for what in unsaid[:MOST_UNSAID]:
+            self._narrator.note(f"This was not said any more: {what}")
+        if (more := len(unsaid) - MOST_UNSAID) > 0:
+            self._narrator.note(f"Nor were {more:,} lines after those.")
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -423,6 +458,10 @@ class Client:
 
     def _choices(self, blank: str) -> Sequence[Suggestion]:
         return [choice for part in self._parts for choice in part.choices().get(blank, ())]
+
+
+def _named(part: str | Path) -> str:
+    return shortened(part) if isinstance(part, str) else f"[{part}]"
 
 
 def _text_of(instruction: str | wire.Content | None) -> str | None:

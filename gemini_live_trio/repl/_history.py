@@ -8,12 +8,14 @@ place. Whoever writes holds a lock meanwhile, so what another run adds just then
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -36,7 +38,7 @@ def history_path(environment: Mapping[str, str]) -> Path | None:
     """Tell where the history is; ``None`` where there shall be none."""
     path = environment.get(VARIABLE)
     if path is not None:
-        return Path(path) if path else None
+        return Path(path) if path not in ("", os.devnull) else None
     import platformdirs
 
     return platformdirs.user_state_path("gemini-live-trio") / "history"
@@ -68,7 +70,7 @@ class FileHistory(History):
                 with _opened(path) as file:
                     size = file.seek(0, os.SEEK_END)
                     file.seek(max(0, size - MOST_BYTES))
-                    entries = _entries(file.read())
+                    entries = _entries(file.read(MOST_BYTES))
                     if len(entries) > MOST or size > MOST_BYTES:
                         entries = entries[-MOST:]
                         _replace(path, b"".join(map(_written, entries)))
@@ -112,7 +114,15 @@ def _written(entry: str) -> bytes:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to read it and to add to it, alone where the system has locks for that."""
+    """Open a file to read it and to add to it, alone where the system has locks for that.
+
+    Raises:
+      OSError: It can't be opened. Devices and pipes aren't: one may have no end.
+    """
+    with suppress(FileNotFoundError):
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of folders the system tells
+            raise OSError(errno.EINVAL, "Not an ordinary file")
     while True:
         with open(path, "a+b", opener=_open_private) as file:
             if sys.platform != "win32":

@@ -21,6 +21,11 @@ __all__ = ["Kind", "Narrator", "Screen", "harmless", "turn_is_over"]
 MOST_ECHOED: Final = 2_000
 """Characters of what the user said; more would push the conversation off the screen."""
 CUT_OFF: Final = " [cut off]"
+_KEPT: Final = {
+    ReconnectState.RESUMED: "the conversation goes on",
+    ReconnectState.RESEEDED: "in a fresh session, which was told what had been said",
+    ReconnectState.FRESH: "but the model has forgotten what was said: the session is a fresh one",
+}
 
 
 class Kind(enum.Enum):
@@ -217,13 +222,8 @@ def _remark_on(event: Event) -> str | None:
             what = "The connection ended" if attempt == 1 else "That failed"
             return f"{what}: {why}. Dialling again {when} ({attempt})."
         case events.Reconnected(state=state, gap_seconds=gap, dropped_audio_seconds=dropped):
-            kept = (
-                "the conversation goes on"
-                if state is ReconnectState.RESUMED
-                else "but the model has forgotten what was said: the session is a fresh one"
-            )
             lost = f" {dropped:.1f} s of sound were lost." if dropped else ""
-            return f"Connected again after {gap:.1f} s, {kept}.{lost}"
+            return f"Connected again after {gap:.1f} s, {_KEPT[state]}.{lost}"
         case events.GoAway(time_left=left):
             when = "soon" if left is None else f"in {left:g} s"
             return f"The service ends this connection {when}; the session moves on by itself."

@@ -258,7 +258,7 @@ def _is_there(path: Path) -> bool:
         if not path.parent.is_dir():
             raise ConfigError(f"There is no folder {path.parent}.")
         if path.exists() and not path.is_file():
-            raise ConfigError(f"{path} is no ordinary file; name another.")
+            raise ConfigError(f"{path} is no ordinary file; name another one.")
         return path.exists()
 
 
@@ -272,8 +272,7 @@ async def _whole(path: Path) -> AsyncIterator[Path]:
       MediaError: It can't be written.
     """
     with _telling_why("write", path):
-        target = Path(await trio.to_thread.run_sync(os.path.realpath, path))  # a link stays one
-    beside = target.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+        target, beside = await trio.to_thread.run_sync(_places, path)
     try:
         with _telling_why("write", path):
             yield beside
@@ -282,11 +281,22 @@ async def _whole(path: Path) -> AsyncIterator[Path]:
         raise MediaError(str(error).replace(str(beside), str(path))) from None
     finally:
         # On behalf of a block that may be cancelled already; a visit to the disk is waited for.
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(_remove, beside)
+        if beside != target:
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(_remove, beside)
+
+
+def _places(path: Path) -> tuple[Path, Path]:
+    """Where a file is in the end, and where it is written: in the same place, if there only."""
+    target = Path(os.path.realpath(path))  # a link stays one
+    if target.exists() and not os.access(target.parent, os.W_OK):
+        return target, target
+    return target, target.with_name(f".{secrets.token_hex(8)}{path.suffix}")
 
 
 def _replace(target: Path, beside: Path) -> None:
+    if beside == target:
+        return
     with beside.open("r+b") as file:
         os.fsync(file.fileno())
     if target.exists():

@@ -43,12 +43,13 @@ def understand(line: str) -> Say | Run | Mistake:
         path = Path(os.path.expanduser(found[1] or found[2]))  # noqa: PTH111 - never fails
         # ``@alice`` is a person unless there is such a file; ``@alice.wav`` is a file.
         there = os.path.exists(path)  # noqa: PTH110 - nor does this, however long the name
-        if not there and not found[1] and path.suffix.lower() not in _SUFFIXES:
+        meant = found[1] or path.suffix.lower() in _SUFFIXES
+        if not there and not meant:
             continue
         if not there:
             return Mistake(f"There is no file {path}, so nothing of this line was sent.")
         if path.is_dir():
-            if not found[1]:
+            if not meant:
                 continue  # ``@home`` is more likely a word than a folder to be shown
             return Mistake(f"{path} is a folder, so nothing of this line was sent.")
         parts += [line[said_until : found.start()], path]

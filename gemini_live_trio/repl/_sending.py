@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -9,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import trio
 
-from .. import LiveSession, Receipt
+from .. import LiveSession, Receipt, Status
 from ..errors import ConfigError, MediaError
 from ..media import RawPcm, load_image, open_sound
 from ._kinds import FileKind, look_at
@@ -124,5 +125,15 @@ async def _show(session: LiveSession, path: Path) -> str:
     # Before it waits, so that another one beside it waits for longer.
     _shown_at[session] = due
     await trio.sleep_until(due)
+    await _connected(session)
     await session.send_video(picture.data, mime_type=picture.mime_type)
     return f"a picture, {picture.width} x {picture.height} pixels, {len(picture.data):,} bytes"
+
+
+async def _connected(session: LiveSession) -> None:
+    """Wait while there is no connection: one picture would take the place of the one before it,
+    and of a picture nobody tells whether it got there."""
+    with contextlib.suppress(trio.EndOfChannel):
+        async with session.subscribe(kinds=()) as told:
+            while session.status is Status.RECONNECTING:
+                await told.receive()

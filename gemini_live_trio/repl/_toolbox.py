@@ -21,7 +21,9 @@ from ..tools.ready import Command, Commands, Workspace, current_time, set_timer
 from ._commands import Suggestion
 from ._console import Action, Console, Part
 from ._keeper import Plan
+from ._layers import COMMAND_LINE
 from ._options import Options
+from ._schema import TOOL
 
 __all__ = ["Item", "ToolSwitches", "Toolbox"]
 
@@ -115,7 +117,7 @@ class Toolbox:
             *more,
         ]
         self.items: Mapping[str, Item] = {item.name: item for item in items}
-        self._wanted = {self.find(name): on for name, on in options.tools.items()}
+        self._wanted = {self._find_wanted(name, options): on for name, on in options.tools.items()}
 
     def find(self, name: str) -> str:
         """Return an item's name as it is written here.
@@ -136,6 +138,18 @@ class Toolbox:
         near = difflib.get_close_matches(plain, [*self.items, *by_function], 1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self.items)}."
         raise ConfigError(f"There is no tool {name!r}; {hint}")
+
+    def _find_wanted(self, name: str, options: Options) -> str:
+        try:
+            return self.find(name)
+        except ConfigError as error:
+            key = f"{TOOL}{name}"
+            if options.profile is None or options.sources.get(key) == COMMAND_LINE:
+                raise
+            raise ConfigError(
+                f"{error} The profile {options.profile} names it; to take it out: "
+                f"gemini-live-trio config unset --profile {options.profile} {key}"
+            ) from None
 
     def at_first(self, config: SessionConfig) -> frozenset[str]:
         """What is on when a conversation begins: what was asked for, and what suits the model."""

@@ -205,6 +205,7 @@ async def client(
     for name in ("mind", "pace", "hears"):
         if name in options:
             service[name] = options.pop(name)
+    policy = options.pop("policy", None)
     async with (
         open_simulator(port=None, commands=True, **service) as opened,
         open_recorder_later(options.get("save_audio")) as recorder,
@@ -217,6 +218,7 @@ async def client(
                 tools=plan.tools,
                 connector=server.connector,
                 close_timeout=CLOSE_SECONDS,
+                reconnect=policy,
                 **how,
             )
 

@@ -275,20 +275,31 @@ async def test_what_cannot_be_saved_leaves_what_was_there(
         assert entries(tmp_path) == [name]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs links and pipes of POSIX")
-async def test_saving_through_a_link_and_into_a_pipe(
-    autojump_clock: MockClock, tmp_path: Path
-) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links of POSIX")
+async def test_saving_through_a_link(autojump_clock: MockClock, tmp_path: Path) -> None:
     (tmp_path / "link.md").symlink_to("real.md")
-    os.mkfifo(tmp_path / "pipe.md")
     async with client() as (person, _):
         await person.types("Hello!")
         await person.types(f"/save {tmp_path / 'link.md'}")
         await person.sees("^note> Saved 2 utterances")
         assert (tmp_path / "link.md").is_symlink()
         assert "Hello!" in (tmp_path / "real.md").read_text()
-        await person.types(f"/save {tmp_path / 'pipe.md'}")
-        await person.sees("^error> .*pipe.md is no ordinary file")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs named pipes")
+@pytest.mark.parametrize("typed", ["/save pipe.md", "/save pipe.wav", "/record pipe.wav"])
+async def test_nothing_is_saved_to_a_pipe(
+    typed: str, autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = typed.split()[1]
+    os.mkfifo(name)
+    async with client() as (person, _):
+        await person.types("Hello!")
+        person.will_type(typed)
+        assert await person.sees("^error> ") == (
+            f"error> {name} is no ordinary file; name another one."
+        )
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,10 @@ def test_a_folder_is_a_word_unless_it_is_meant(
     meaning = understand('look at @"home"')
     assert isinstance(meaning, Mistake)
     assert "home is a folder" in meaning.text
+    (tmp_path / "home.jpg").mkdir()
+    meaning = understand("@home.jpg what is this?")
+    assert isinstance(meaning, Mistake)
+    assert "home.jpg is a folder" in meaning.text
 
 
 def test_help_tells_of_every_command_and_form() -> None:

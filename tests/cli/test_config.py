@@ -18,6 +18,7 @@ from gemini_live_trio.repl import main
 from gemini_live_trio.repl._config import run_config
 from gemini_live_trio.repl._options import parse
 from gemini_live_trio.repl._schema import SETTINGS
+from gemini_live_trio.repl._toolbox import Toolbox
 
 pytest.importorskip("keyring", reason="needs the extra repl")
 import keyring
@@ -167,6 +168,28 @@ def test_a_run_writes_nothing(place: Path) -> None:
     options = parse(["--profile", "work", "--simulate", "--voice", "Kore"], os.environ)
     assert (options.config.voice, options.profile) == ("Kore", "work")
     assert (place / "work.toml").stat() == before
+
+
+def test_an_unknown_tool_of_a_profile_is_told_with_a_way_out(place: Path) -> None:
+    config("set", "--profile", "work", "tools.timr", "true")
+    with pytest.raises(ConfigError) as caught:
+        toolbox("--profile", "work")
+    assert str(caught.value) == (
+        "There is no tool 'timr'; did you mean timer? The profile work names it; to take it out: "
+        "gemini-live-trio config unset --profile work tools.timr"
+    )
+    with pytest.raises(ConfigError) as caught:
+        toolbox("--profile", "work", "--tool", "timr")
+    assert str(caught.value) == "There is no tool 'timr'; did you mean timer?"
+    config("unset", "--profile", "work", "tools.timr")
+    assert "timer" in toolbox("--profile", "work").items
+
+
+def toolbox(*arguments: str) -> Toolbox:
+    async def ask(_question: str) -> bool:
+        raise AssertionError("nobody is asked before a command is to run")
+
+    return Toolbox(parse(["--simulate", *arguments], os.environ), ask)
 
 
 def test_an_unknown_key_can_be_taken_out(place: Path) -> None:

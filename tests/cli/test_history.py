@@ -94,6 +94,20 @@ def test_a_file_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
         assert "for this run only" in complaint
 
 
+@pytest.mark.skipif(os.name == "nt", reason="has no such files")
+def test_what_has_no_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        one, complaints = history(path)
+        assert [*one.load_history_strings()] == []
+        one.append_string("kept for this run")
+        assert one.get_strings() == ["kept for this run"]
+        assert complaints == [
+            f"What you type is remembered for this run only: Not an ordinary file: {path}. "
+            "(GEMINI_LIVE_HISTORY names another file.)"
+        ]
+
+
 def test_none_at_all() -> None:
     one, complaints = history(None)
     one.append_string("kept for this run")
@@ -132,6 +146,7 @@ def test_two_runs_at_once_lose_nothing(tmp_path: Path) -> None:
 def test_where_it_is() -> None:
     assert history_path({"GEMINI_LIVE_HISTORY": "/some/file"}) == Path("/some/file")
     assert history_path({"GEMINI_LIVE_HISTORY": ""}) is None
+    assert history_path({"GEMINI_LIVE_HISTORY": os.devnull}) is None
     usual = history_path({})
     assert usual is not None
     assert usual.parts[-2:] == ("gemini-live-trio", "history")

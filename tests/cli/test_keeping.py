@@ -13,6 +13,7 @@ import trio
 from cli.client import client, settled
 from trio.testing import MockClock
 
+from gemini_live_trio import ReconnectPolicy
 from gemini_live_trio.simulator import Simulator
 
 
@@ -57,6 +58,11 @@ def said_to(server: Simulator) -> list[str]:
 async def test_leaving_waits_for_nothing(
     way: str, meanwhile: str, autojump_clock: MockClock
 ) -> None:
+    unsaid = {
+        "/apply waits": ["said meanwhile", "//said after that"],
+        "reconnecting": ["said meanwhile"],
+        "no answer to the setup": ["said to nobody", "nor that"],
+    }[meanwhile]
     async with client(pace=1.0) as (person, _):
         match meanwhile:
             case "/apply waits":
@@ -64,6 +70,9 @@ async def test_leaving_waits_for_nothing(
                 await person.sees("Once upon")
                 person.will_type("/system set Be brief.")
                 person.will_type("/apply")
+                person.will_type("said meanwhile")
+                person.will_type("/voice Puck")
+                person.will_type("//said after that")
                 await trio.sleep(1)
             case "reconnecting":
                 await person.types("!accept off")
@@ -75,6 +84,7 @@ async def test_leaving_waits_for_nothing(
                 await person.types("!close 1009")
                 await person.sees("The next input opens another connection")
                 person.will_type("said to nobody")
+                person.will_type("nor that")
                 await trio.sleep(1)
         began = trio.current_time()
         if way == "/quit":
@@ -83,6 +93,29 @@ async def test_leaving_waits_for_nothing(
             person.leaves()
         await person.gone.wait()
         assert trio.current_time() - began <= 1.5
+        told = [line for line in person.lines if "not said any more" in line]
+        assert told == [f"note> This was not said any more: {line}" for line in unsaid]
+
+
+async def test_only_what_was_not_said_is_told_at_the_end(autojump_clock: MockClock) -> None:
+    async with client(pace=1.0) as (person, _):
+        person.will_type("Tell me a story")
+        await person.sees("Once upon")
+        person.leaves()
+        await person.gone.wait()
+        assert not any("not said" in line for line in person.lines)
+    async with client() as (person, _):
+        await person.types("!ignore-setup 9")
+        await person.types("!close 1009")
+        await person.sees("The next input opens another connection")
+        for number in range(15):
+            person.will_type(f"number {number}")
+        await trio.sleep(1)
+        person.leaves()
+        await person.gone.wait()
+        told = [line for line in person.lines if "not said any more" in line]
+        assert told == [f"note> This was not said any more: number {n}" for n in range(10)]
+        assert person.lines[-1] == "note> Nor were 5 lines after those."
 
 
 async def test_what_is_asked_about_the_state_needs_no_connection(
@@ -274,6 +307,76 @@ def test_pictures_and_words_keep_their_order(tmp_path: Path) -> None:
             person.will_type("What is that?")
             await person.sees("^model> ")
             assert said_to(server) == ["picture", "What is that?"]
+
+    patiently(check)
+
+
+@pytest.mark.parametrize("back", [True, False], ids=["soon", "only in the next session"])
+def test_no_picture_is_lost_while_it_reconnects(back: bool, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra screen")
+    names = [tmp_path / name for name in ("a.png", "b.png")]
+    for name in names:
+        image.new("RGB", (64, 48), "navy").save(name)
+    # The clock doesn't see the thread that loads a picture, and hours may pass meanwhile.
+    policy = ReconnectPolicy(attempts=10**6, deadline=1e9) if back else None
+
+    async def check() -> None:
+        async with client(policy=policy) as (person, server):
+            await person.types("!accept off")
+            person.will_type("!drop")
+            await person.sees("Dialling again")
+            already = len(said_to(server))
+            person.will_type(f"@{names[0]} @{names[1]} What are these?")
+            await person.sees("^you> What are these?")
+            if back:
+                await trio.sleep(3)
+            else:
+                await person.sees("^error> ")
+            assert not any(line.startswith("note> Sent") for line in person.lines)
+            server.accepting = True
+            if not back:
+                person.will_type("Well?")
+            await person.sees("^note> Sent .*b.png")
+            await person.sees("^model> I see" if back else "Well")
+            await settled()
+            said = ["picture", "picture", "What are these?", *([] if back else ["Well?"])]
+            assert said_to(server)[already:] == said
+
+    patiently(check)
+
+
+def test_files_that_woke_nobody_are_sent_once_somebody_wakes(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra screen")
+    picture = tmp_path / "a.png"
+    image.new("RGB", (64, 48), "navy").save(picture)
+    sound = silence(tmp_path / "a.wav", 1.0)
+    gone = silence(tmp_path / "gone.wav", 1.0)
+
+    async def check() -> None:
+        async with client() as (person, server):
+            await person.types("!accept off")
+            await person.types("!close 1009")
+            await person.sees("The next input opens another connection")
+            already = len(said_to(server))
+            person.will_type(f"@{picture} @{sound} @{gone} What is that?")
+            kept = [
+                f"note> This will be said before the next input: {part}"
+                for part in (f"[{picture}]", f"[{sound}]", f"[{gone}]", "What is that?")
+            ]
+            await person.sees("^error> ")
+            assert person.lines[-5:-1] == kept
+            gone.unlink()
+            server.accepting = True
+            person.will_type("Well?")
+            await person.sees(f"^error> There is no file {gone}")
+            await settled()
+            assert said_to(server)[already:] == ["picture", "sound", "pause"]
+            assert person.lines[-3:-1] == [kept[3], kept[3].replace("What is that?", "Well?")]
+            person.will_type("Hello!")
+            await person.sees("^model> Hello!")
+            await settled()
+            said = ["picture", "sound", "pause", "What is that?", "Well?", "Hello!"]
+            assert said_to(server)[already:] == said
 
     patiently(check)
 

@@ -188,7 +188,7 @@ async def test_the_conversation_goes_on_when_the_server_comes_back(simulator: Si
         await keyboard.send_all(b"repeat after me: one\n")
         await running.said("\n")
         await simulator.restart()
-        await running.said("the model has forgotten", on_err=True)
+        await running.said("which was told what had been said", on_err=True)
         await keyboard.send_all(b"repeat after me: two\n")
         await running.said("two")
         await keyboard.aclose()

@@ -118,6 +118,10 @@ def test_an_interruption_is_told_once_something_was_said() -> None:
             "Connected again after 2.0 s, the conversation goes on.",
         ),
         (
+            Reconnected(state=ReconnectState.RESEEDED, gap_seconds=2),
+            "Connected again after 2.0 s, in a fresh session, which was told what had been said.",
+        ),
+        (
             Reconnected(state=ReconnectState.FRESH, dropped_audio_seconds=1.5),
             "the model has forgotten what was said: the session is a fresh one. "
             "1.5 s of sound were lost.",

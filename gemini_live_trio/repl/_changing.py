@@ -1,4 +1,4 @@
-"""Settings that change while the conversation goes on: ``/system``, ``/voice``, ``/model``."""
+"""Settings that change while the conversation goes on: ``/system``, ``/voice`` and the like."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ..capabilities import TABLE, Capability
-from ..errors import GeminiLiveError, InternalError
+from ..errors import ConfigError, GeminiLiveError, InternalError
 from ..events import ReconnectState
 from ._advice import advised
 from ._commands import Suggestion
 from ._console import Action, Console, Part
 from ._keeper import Plan
+from ._schema import LEVELS
 from ._settings import Settings, shortened
 
 __all__ = ["Changing"]
@@ -23,6 +24,9 @@ VOICES: Final = (
     *("Sadaltager", "Schedar", "Sulafat", "Umbriel", "Vindemiatrix", "Zephyr", "Zubenelgenubi"),
 )
 """The prebuilt ones. The service has the last word, so others may be tried."""
+
+STAGED: Final = ("system", "tools", "voice", "thinking", "model")
+"""The commands of what waits for ``/apply``."""
 
 _KEPT: Final = {
     None: "It counts from the next input on.",
@@ -53,8 +57,10 @@ class Changing(Part):
             "/system set": self._set_system,
             "/system clear": self._clear_system,
             "/voice": self._show_voice,
+            "/thinking": self._show_thinking,
+            "/thinking none": self._clear_thinking,
             "/model": self._show_model,
-            **{f"/{what} apply": self._apply for what in ("system", "tools", "voice", "model")},
+            **{f"/{what} apply": self._apply for what in STAGED},
             "/apply": self._apply,
         }
 
@@ -62,6 +68,7 @@ class Changing(Part):
         """See ``Part``."""
         return {
             "VOICE": [(name, "") for name in VOICES],
+            "LEVEL": [(level, "") for level in LEVELS],
             "MODEL": [(name, f"{entry.status}") for entry in _models() for name in entry.models],
         }
 
@@ -76,6 +83,7 @@ class Changing(Part):
         return [
             ("model", active.model.removeprefix("models/")),
             ("voice", active.voice or "the model's own"),
+            *([("thinking", active.thinking)] if active.thinking else []),
             ("system instruction", shortened(active.system)),
             ("waits for /apply", waits or "nothing"),
         ]
@@ -96,6 +104,20 @@ class Changing(Part):
             return
         self._show("voice", self._staged.active.voice, self._staged.waiting.voice)
         self._console.narrator.note(f"There are {', '.join(VOICES)}.")
+
+    async def _show_thinking(self, values: Mapping[str, str]) -> None:
+        if "LEVEL" not in values:
+            self._show("thinking", self._staged.active.thinking, self._staged.waiting.thinking)
+            return
+        level = values["LEVEL"].lower()
+        if level not in LEVELS:
+            raise ConfigError(
+                f"There is no level {values['LEVEL']!r}; there are {', '.join(LEVELS)}, and none."
+            )
+        self._stage(thinking=level)
+
+    async def _clear_thinking(self, _values: Mapping[str, str]) -> None:
+        self._stage(thinking=None)
 
     async def _show_model(self, values: Mapping[str, str]) -> None:
         if "MODEL" in values:
@@ -134,7 +156,9 @@ class Changing(Part):
             raise
         except GeminiLiveError as error:
             self._console.narrator.error(str(error))
+            commands = ", ".join(f"/{what}" for what in STAGED)
             note("What was in force stays so; the new settings still wait for /apply.")
+            note(f"To change them: {commands}.")
             return
         # Something else may have been staged meanwhile.
         self._staged.active = wanted

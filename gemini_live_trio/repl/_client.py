@@ -155,6 +155,7 @@ class Client:
             Settings(
                 model=self._config.model,
                 voice=self._config.voice,
+                thinking=_level_of(self._config),
                 system=_text_of(self._config.system_instruction),
                 tools=self._toolbox.at_first(self._config),
             )
@@ -462,6 +463,11 @@ class Client:
 
 def _named(part: str | Path) -> str:
     return shortened(part) if isinstance(part, str) else f"[{part}]"
+
+
+def _level_of(config: SessionConfig) -> str | None:
+    level = config.thinking and config.thinking.thinking_level
+    return level.lower() if level else None
 
 
 def _text_of(instruction: str | wire.Content | None) -> str | None:

@@ -137,6 +137,16 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        "/thinking",
+        "how much the model thinks, where it can be told",
+        (
+            Form("", "what is in force, and what waits"),
+            Form("apply", _APPLY.summary),
+            Form("none", "leave it to the model"),
+            Form("LEVEL", "have it wait: minimal, low, medium or high"),
+        ),
+    ),
+    Command(
         "/model",
         "the model",
         (

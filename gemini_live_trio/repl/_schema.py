@@ -109,7 +109,8 @@ SECRETS: Final = (
     Secret("access_token", ("VERTEX_AI_ACCESS_TOKEN",), "an access token for Vertex AI"),
 )
 
-_LEVELS: Final = ("minimal", "low", "medium", "high")
+LEVELS: Final = ("minimal", "low", "medium", "high")
+"""How much a model may think."""
 _ECHO: Final = ("auto", "webrtc", "speexdsp", "half_duplex", "headphones", "off")
 """As ``media`` has them, which is a test's business: it takes a while to import."""
 
@@ -168,8 +169,8 @@ _TABLE: Final = (
     Setting(
         key="thinking",
         group="whom",
-        read=readers.one_of(*_LEVELS),
-        choices=_LEVELS,
+        read=readers.one_of(*LEVELS),
+        choices=LEVELS,
         named=("GEMINI_THINKING_LEVEL",),
         help="how much the model thinks, where it can be told",
     ),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import attrs
 
 from .. import SessionConfig
+from ..wire import ThinkingConfig
 
 __all__ = ["Settings", "Staged"]
 
@@ -17,6 +18,8 @@ class Settings:
 
     model: str
     voice: str | None = None
+    thinking: str | None = None
+    """How much of it."""
     system: str | None = None
     tools: frozenset[str] = frozenset()
     """Names of the toolbox."""
@@ -24,8 +27,16 @@ class Settings:
     def applied(self, config: SessionConfig) -> SessionConfig:
         """Return a configuration with these settings, except for the tools."""
         return attrs.evolve(
-            config, model=self.model, voice=self.voice, system_instruction=self.system
+            config,
+            model=self.model,
+            voice=self.voice,
+            thinking=_thinking(self.thinking),
+            system_instruction=self.system,
         )
+
+
+def _thinking(level: str | None) -> ThinkingConfig | None:
+    return ThinkingConfig(thinking_level=level.upper()) if level else None
 
 
 class Staged:
@@ -39,7 +50,7 @@ class Staged:
     def changes(self) -> Sequence[str]:
         """What waits, in words."""
         found = []
-        for name in ("model", "voice", "system"):
+        for name in ("model", "voice", "thinking", "system"):
             old, new = getattr(self.active, name), getattr(self.waiting, name)
             if old != new:
                 what = "system instruction" if name == "system" else name

@@ -106,6 +106,29 @@ async def test_another_model_is_told_what_was_said(autojump_clock: MockClock) ->
         assert "model> Your name is Ada." in await person.types("What is my name?")
 
 
+async def test_a_model_that_must_be_told_how_much_to_think(autojump_clock: MockClock) -> None:
+    async with client() as (person, server):
+        await person.types("/model gemini-3.8-live-extended-thinking")
+        (refused, *_, way_out) = await person.types("/apply")
+        assert re.match("error> .* needs a thinking_level", refused)
+        assert "/thinking" in way_out
+        (shown,) = await person.types("/thinking lots")
+        assert shown == (
+            "error> There is no level 'lots'; there are minimal, low, medium, high, and none."
+        )
+        (shown,) = await person.types("/thinking LOW")
+        assert shown.endswith("model: gemini-3.8-live-extended-thinking; thinking: low")
+        assert "note> In force: " in "\n".join(await person.types("/thinking apply"))
+        config = server.connections[-1].setup.generation_config
+        assert config.thinking_config.thinking_level == "LOW"
+        (shown,) = await person.types("/thinking none")
+        assert shown == "note> Waiting for /apply: thinking: none"
+        assert await person.types("/thinking") == [
+            "note> The thinking in force: low",
+            "note> Waiting for /apply: none",
+        ]
+
+
 @pytest.mark.filterwarnings("ignore::gemini_live_trio.CapabilityWarning")
 async def test_settings_that_do_not_work_leave_the_old_ones_in_force(
     autojump_clock: MockClock,
@@ -116,9 +139,10 @@ async def test_settings_that_do_not_work_leave_the_old_ones_in_force(
         shown = await person.types("/apply")
         assert any(line.startswith("note> Nothing is known here of the model") for line in shown)
         assert any(line.startswith("error> ") and "1008" in line for line in shown)
-        assert shown[-1] == (
-            "note> What was in force stays so; the new settings still wait for /apply."
-        )
+        assert shown[-2:] == [
+            "note> What was in force stays so; the new settings still wait for /apply.",
+            "note> To change them: /system, /tools, /voice, /thinking, /model.",
+        ]
         assert "/apply" in person.bar
         assert "model> Your name is Ada." in await person.types("What is my name?")
 
@@ -127,9 +151,9 @@ async def test_settings_that_are_known_to_fail_are_not_tried(autojump_clock: Moc
     async with client() as (person, server):
         before = len(server.connections)
         await person.types("/model gemini-2.0-flash-live-001")
-        refused, rest = await person.types("/apply")
+        refused, stays, _ = await person.types("/apply")
         assert refused.startswith("error> ")
-        assert rest.startswith("note> What was in force stays so")
+        assert stays.startswith("note> What was in force stays so")
         assert len(server.connections) == before
 
 

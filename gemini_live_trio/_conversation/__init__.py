@@ -110,6 +110,8 @@ class Conversation:
             text = "".join(part.text or "" for part in given.parts)
             self.transcript.said(_speaker(given.role), text, now)
         self._seed = list(history)
+        self._seeded = False
+        """Whether a fresh session was told what had been said, and has shown nothing since."""
         self._leave_by = math.inf
         self._leave_from = math.inf
         self.wishes: int = 0
@@ -164,6 +166,7 @@ class Conversation:
             self.turns.calls.clear()
         self.delivery.told(self._told)
         self.delivery.connected(ground, now, used=handle.mark if handle else None)
+        self._seeded = ground is Ground.FRESH and bool(self._seed)
         if ground is Ground.FRESH and self._seed:
             content = wire.LiveClientContent(
                 turns=self._seed, turn_complete=self.capability.seed == "history" or None
@@ -224,6 +227,7 @@ class Conversation:
             self._asked_at = None
             self._goes_on = False
         if begins or went_on:
+            self._seeded = False
             # A turn that stood still and goes on shows the answer to be taken, as a new one would.
             self._confirmed(self.delivery.generation_began(now))
         if turns.progress is Progress.GENERATING or before is not Progress.IDLE:
@@ -282,7 +286,10 @@ class Conversation:
         consumed = update.last_consumed_client_message_index
         previous = self.handles.newest
         mark: Mark = self.delivery.mark(consumed)
-        if self.handles.received(update, now, mark):
+        # Where a handle stands for the moment it was issued, one that came with the setup leads
+        # back to before the seed. In transparent mode that would be sent again.
+        complete = not self._seeded or self.capability.resume_restores == "latest"
+        if self.handles.received(update, now, mark, complete=complete or consumed is not None):
             self._confirmed(
                 self.delivery.handle_issued(consumed, previous.mark if previous else None)
             )

@@ -32,10 +32,20 @@ class Handles:
         self._refused: set[str] = set()
 
     def received(
-        self, update: wire.LiveServerSessionResumptionUpdate, now: float, mark: Mark
+        self,
+        update: wire.LiveServerSessionResumptionUpdate,
+        now: float,
+        mark: Mark,
+        *,
+        complete: bool = True,
     ) -> bool:
-        """Note an update; tell whether it brought a usable handle."""
-        self.resumable = bool(update.resumable)
+        """Note an update; tell whether it brought a usable handle.
+
+        One that isn't ``complete`` leads back to before something that would be lost.
+        """
+        self.resumable = bool(update.resumable) and complete
+        if not complete:
+            return False
         text = update.new_handle
         if not (update.resumable and text) or text in self._refused:
             return False

@@ -413,9 +413,9 @@ class Keeper:
         past.tokens += session.usage.total
         past.turns.extend(session.usage.turns)
         past.history = session.transcript.contents()
-        if resumption.handle is not None:
-            past.handle = resumption.handle
-            past.handle_until = trio.current_time() + HANDLE_SECONDS - (resumption.age or 0)
+        # None where nothing leads back; an older one leads to another session.
+        past.handle = resumption.handle
+        past.handle_until = trio.current_time() + HANDLE_SECONDS - (resumption.age or 0)
 
 
 def _kept(resumed: bool, seeded: int) -> ReconnectState:

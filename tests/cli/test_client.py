@@ -103,6 +103,10 @@ async def test_another_model_is_told_what_was_said(autojump_clock: MockClock) ->
         await person.types("/model gemini-3.1-flash-live-preview")
         shown = (await person.types("/model apply"))[-1]
         assert "was told what had been said" in shown
+        # No handle leads back to that yet.
+        await person.types("/voice puck")
+        shown = (await person.types("/apply"))[-1]
+        assert "was told what had been said" in shown
         assert "model> Your name is Ada." in await person.types("What is my name?")
 
 

@@ -121,6 +121,24 @@ def test_announced_history_is_not_announced_again_on_a_resume() -> None:
     assert made.next_setup()[0].history_config is None
 
 
+@pytest.mark.parametrize(
+    ("model", "kept"), [("gemini-3.1-flash-live-preview", None), ("gemini-3.8-live", "first")]
+)
+def test_a_handle_from_before_the_seed_leads_back_to_nothing(model: str, kept: str | None) -> None:
+    said = wire.Content(role="user", parts=[wire.Part(text="My name is Ada.")])
+    made = conversation(model, history=[said])
+    made.delivery.next_batch()
+    made.written(0)
+    made.received(update("first"), 1)
+    assert made.handles.resumable is (kept is not None)
+    assert handle_of(made) == kept
+    made.received(says("Hello"), 2)
+    made.received(content(turn_complete=True), 3)
+    made.received(update("second"), 3)
+    assert made.handles.resumable
+    assert handle_of(made) == "second"
+
+
 def test_a_handle_can_be_brought_along() -> None:
     assert handle_of(Conversation(wire.LiveClientSetup(), capability_of("m"), handle="x")) == "x"
 

@@ -8,7 +8,7 @@ import trio.testing
 from support import Connect, turn, until, words
 from trio.testing import MockClock
 
-from gemini_live_trio import ReconnectPolicy, SessionConfig, Target, open_session
+from gemini_live_trio import ReconnectPolicy, SessionConfig, Target, open_session, wire
 from gemini_live_trio.errors import ConnectionLost, ReconnectExhausted, SessionBroken
 from gemini_live_trio.events import (
     GoAway,
@@ -40,6 +40,22 @@ async def test_a_drop_is_survived_and_the_conversation_with_it(
     ]
     assert handles[0] is None
     assert handles[1]
+
+
+async def test_what_a_fresh_session_was_told_survives_a_drop(
+    autojump_clock: MockClock, simulator: Simulator, connect: Connect
+) -> None:
+    history = [
+        wire.Content(role=role, parts=[wire.Part(text=text)])
+        for role, text in (("user", "My name is Ada."), ("model", "Hello, Ada."))
+    ]
+    config = SessionConfig(model="gemini-3.1-flash-live-preview")
+    async with connect(config=config, history=history) as session:
+        await trio.sleep(1)  # a handle has come, from before the history
+        await (await simulator.accept()).drop()
+        assert (await until(session, Reconnected)).state is ReconnectState.RESEEDED
+        await session.send_text("What is my name?")
+        assert "Ada" in words(await turn(session))
 
 
 async def test_without_a_handle_the_conversation_starts_afresh_and_says_so(

@@ -152,6 +152,8 @@ class Core:
         self._nursery: trio.Nursery | None = None
         self._connection: Connection | None = None
         self.leaving: trio.CancelScope = trio.CancelScope()
+        self.wished: trio.Event = trio.Event()
+        """The user wants another connection. Replaced by whoever waits for it."""
         self._flushed = trio.Event()
         self._idle = trio.CancelScope()
         self._writing = trio.CancelScope()
@@ -328,6 +330,7 @@ class Core:
             self.conversation.delivery.overruled()
             self.conversation.setup = setup
         self.conversation.leave_soon(trio.current_time())
+        self.wished.set()
         self.leaving.deadline = self.conversation.leave_at()
 
     # --- The send task -----------------------------------------------------------------------

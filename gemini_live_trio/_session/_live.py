@@ -255,6 +255,8 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
     async def reconnect(self, *, setup: SessionConfig | None = None) -> ReconnectState:
         """Move to a new connection at the next moment that cuts nothing; return what was kept.
 
+        While there is no connection, the next attempt is made at once.
+
         With ``setup`` the new connection has other instructions, tools or voice. Model, key and
         endpoint stay what they were, and so do the tools that are run here. The service resumes the
         conversation with the new setup; whether the model minds a changed instruction is the

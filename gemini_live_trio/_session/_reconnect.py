@@ -241,7 +241,10 @@ class Reconnector:
                 reason=outage.close.reason,
             )
         )
-        await trio.sleep(delay)
+        self._core.wished = trio.Event()
+        with trio.move_on_after(delay):
+            await self._core.wished.wait()
+            await trio.sleep_until(outage.not_before)
 
     def _welcome(self, handle: Handle | None, outage: _Outage | None) -> None:
         """The service confirmed the setup: the conversation goes on, or begins."""

@@ -160,7 +160,9 @@ class Basics(Part):
             await keeper.awake()
             note("Connected.")
             return
-        note("Moving at the next moment that cuts nothing; Ctrl-C gives it up.")
+        moves = keeper.session.status is Status.CONNECTED
+        when = "Moving at the next moment that cuts nothing" if moves else "Dialling at once"
+        note(f"{when}; Ctrl-C gives it up.")
         await self._console.front.flush()
         note(_MOVED[await keeper.use(lambda session: session.reconnect(), again=False)])
 

@@ -172,7 +172,11 @@ COMMANDS: Final = (
             Form("FILE", "begin one"),
         ),
     ),
-    Command("/reconnect", "move to a new connection", (Form("", "the conversation goes on"),)),
+    Command(
+        "/reconnect",
+        "move to a new connection",
+        (Form("", "the conversation goes on; where there is no connection, dial at once"),),
+    ),
     Command(
         "/status",
         "how things stand",

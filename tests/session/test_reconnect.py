@@ -58,6 +58,33 @@ async def test_what_a_fresh_session_was_told_survives_a_drop(
         assert "Ada" in words(await turn(session))
 
 
+async def test_who_wants_another_connection_does_not_wait_for_the_next_attempt(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_simulator(port=None) as simulator:
+        refusing = True
+
+        class Door:
+            async def connect(self, target: Target, /) -> trio.abc.Stream:
+                if refusing and simulator.setups:
+                    raise ConnectionRefusedError("nobody is there")
+                return await simulator.connector.connect(target)
+
+        async with open_session(
+            SessionConfig(model="gemini-3.8-live"),
+            connector=Door(),
+            reconnect=ReconnectPolicy(base=60, factor=1, cap=60, attempts=100, deadline=10_000),
+        ) as session:
+            await (await simulator.accept()).drop()
+            while (await until(session, Reconnecting)).delay < 20:  # a random one
+                pass
+            await trio.sleep(5)  # before, the service isn't ready
+            refusing = False
+            began = trio.current_time()
+            assert await session.reconnect() is ReconnectState.RESUMED
+            assert trio.current_time() - began < 5
+
+
 async def test_without_a_handle_the_conversation_starts_afresh_and_says_so(
     autojump_clock: MockClock, simulator: Simulator, connect: Connect
 ) -> None:

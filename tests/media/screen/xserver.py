@@ -104,8 +104,20 @@ def x_server(size: str = "1280x720x24", *options: str) -> Iterator[XServer]:
         yield XServer(process, name)
     finally:
         process.send_signal(signal.SIGCONT)
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    # It may overlook a signal that comes just when it begins to wait for clients.
+    for _ in range(5):
         process.terminate()
-        process.wait()
+        try:
+            process.wait(1)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+    process.kill()
+    process.wait()
 
 
 class Client:

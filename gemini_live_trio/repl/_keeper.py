@@ -129,7 +129,8 @@ class Keeper:
         self.plan = plan
         self.session: LiveSession | None = None
         """The one that is open."""
-        self.dialling = False
+        self.dialling = True
+        """A session is being opened; the first one is from the beginning."""
         self.observers: list[SessionObserver] = []
         """Told what the sessions do that are opened from now on."""
         self._nursery = nursery

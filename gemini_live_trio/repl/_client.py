@@ -320,10 +320,19 @@ class Client:
             raise
 
     async def _say_part(self, part: str | Path, left: deque[str | Path]) -> None:
-        """Say the first of what is left, and take it out: a recording once it begins."""
+        """Say the first of what is left, and take it out: a recording once it begins.
+
+        Where something turns out to come before it, that is put there instead.
+        """
         is_recording = isinstance(part, Path) and (await look_at(part)).kind is not FileKind.PICTURE
 
-        async def say(session: LiveSession) -> None:
+        async def say(session: LiveSession) -> bool:
+            dropped = [*self._unsent]
+            if dropped and all(isinstance(one, str) for one in dropped):
+                # The session before this one never said them, and they come before this part.
+                left.extendleft(reversed(dropped))
+                self._unsent.clear()
+                return False
             if is_recording:
                 # Half of it may have been heard soon, and mustn't be heard twice.
                 left.popleft()
@@ -335,10 +344,11 @@ class Client:
                 tell=self._narrator.note,
                 sent=self._follow,
             )
+            return True
 
         self._silenced = SILENT  # what is answered now was asked for
-        await self._keeper.use(say, again=not is_recording)
-        if not is_recording:
+        said = await self._keeper.use(say, again=not is_recording)
+        if said and not is_recording:
             left.popleft()
 
     async def _say_beside(self, parts: Sequence[str | Path]) -> None:

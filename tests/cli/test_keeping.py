@@ -13,7 +13,7 @@ import trio
 from cli.client import client, settled
 from trio.testing import MockClock
 
-from gemini_live_trio import ReconnectPolicy
+from gemini_live_trio import ReconnectPolicy, SessionObserver
 from gemini_live_trio.simulator import Simulator
 
 
@@ -381,26 +381,36 @@ def test_files_that_woke_nobody_are_sent_once_somebody_wakes(tmp_path: Path) -> 
     patiently(check)
 
 
-def test_what_was_dropped_comes_before_what_was_to_follow_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("back", [True, False], ids=["at once", "only for the next input"])
+def test_what_was_dropped_comes_before_what_was_to_follow_it(back: bool, tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image", reason="needs the extra screen")
     picture = tmp_path / "a.png"
     image.new("RGB", (64, 48), "navy").save(picture)
 
     async def check() -> None:
         async with client() as (person, server):
-            await person.types("!accept off")
-            person.will_type("!drop")
-            await person.sees("Dialling again")
-            already = len(said_to(server))
-            person.will_type(f"My name is Ada. @{picture} What is that?")
-            await person.sees("^error> ")
-            await settled()
-            server.accepting = True
-            person.will_type("Well?")
+
+            class Returns(SessionObserver):
+                def ended(self, failure: Exception | None, *, time: float) -> None:
+                    server.accepting = back
+
+            session = person.client._keeper.session
+            assert session is not None
+            with session.observe(Returns()):
+                await person.types("!accept off")
+                person.will_type("!drop")
+                await person.sees("Dialling again")
+                already = len(said_to(server))
+                person.will_type(f"My name is Ada. @{picture} What is that?")
+                await person.sees("The next input opens another connection")
+            if not back:
+                await person.sees("^error> ")
+                server.accepting = True
+                person.will_type("Well?")
             await person.sees("^note> Sent .*a.png")
             await person.sees("^model> ")
             await settled()
-            said = ["My name is Ada.", "picture", "What is that?", "Well?"]
+            said = ["My name is Ada.", "picture", "What is that?", *([] if back else ["Well?"])]
             assert said_to(server)[already:] == said
 
     patiently(check)

@@ -153,6 +153,19 @@ def test_a_seed_that_may_not_have_arrived_is_told_again(shown: bool) -> None:
     assert made.seeds() == [said]
 
 
+def test_a_fresh_session_is_told_once_in_transparent_mode_too() -> None:
+    said = wire.Content(role="user", parts=[wire.Part(text="My name is Ada.")])
+    resumption = wire.SessionResumptionConfig(transparent=True)
+    setup = SessionConfig(model="gemini-3.8-live", session_resumption=resumption).setup()
+    made = Conversation(setup, capability_of("gemini-3.8-live"), history=[said])
+    made.connected(Ground.FRESH, 0, None)
+    made.delivery.next_batch()
+    made.written(0)
+    made.disconnected(GONE, 1)
+    made.connected(Ground.FRESH, 2, None)
+    assert [item.seed for item in made.delivery.next_batch()] == [True]
+
+
 def test_a_handle_can_be_brought_along() -> None:
     assert handle_of(Conversation(wire.LiveClientSetup(), capability_of("m"), handle="x")) == "x"
 

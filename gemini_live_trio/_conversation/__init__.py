@@ -97,8 +97,9 @@ class Conversation:
         self._entries: weakref.WeakKeyDictionary[Outgoing, list[int]] = weakref.WeakKeyDictionary()
         """Where the transcript has what a message says."""
         self.gate: Gate = Gate(capability, longest=longest_gate)
+        self._transparent = bool(resumption and resumption.transparent)
         self.delivery: Delivery = Delivery(
-            transparent=bool(resumption and resumption.transparent),
+            transparent=self._transparent,
             counts_setup=counts_setup,
             replay=replay,
             restores=capability.resume_restores,
@@ -188,6 +189,9 @@ class Conversation:
             self.handles.forget()
         else:
             self._seed = self.transcript.contents() if self._reseed else []
+            if self._seeded and self._seed and not self._transparent:
+                # Nothing tells that it got there, and a fresh session loses no more than that.
+                self.handles.forget()
         return updates
 
     # --- Messages --------------------------------------------------------------------------
@@ -226,8 +230,9 @@ class Conversation:
         if begins or refused or went_on or (self._goes_on and ended):
             self._asked_at = None
             self._goes_on = False
-        if begins or went_on:
+        if begins or went_on or _shows_input(message):
             self._seeded = False
+        if begins or went_on:
             # A turn that stood still and goes on shows the answer to be taken, as a new one would.
             self._confirmed(self.delivery.generation_began(now))
         if turns.progress is Progress.GENERATING or before is not Progress.IDLE:
@@ -357,6 +362,13 @@ class Conversation:
         if self._asked_at is not None:
             return StallState.MODEL, now - self._asked_at
         return None
+
+
+def _shows_input(message: wire.LiveServerMessage) -> bool:
+    """Tell whether the service has read what was said to it."""
+    content = message.server_content
+    transcribes = content is not None and content.input_transcription is not None
+    return transcribes or message.voice_activity is not None
 
 
 def _speaker(role: str | None) -> Speaker:

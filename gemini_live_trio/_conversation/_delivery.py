@@ -446,7 +446,7 @@ class Delivery:
         for item in items:
             if item.call_ids:
                 item.become(Fate.DROPPED, reason)
-            else:
+            elif not item.seed:  # it gets another one
                 kept.append(item)
         if self._transparent:
             # Exact even here: the service has none of it, and sound was kept too.

@@ -153,7 +153,7 @@ class Core:
         self._connection: Connection | None = None
         self.leaving: trio.CancelScope = trio.CancelScope()
         self.wished: trio.Event = trio.Event()
-        """The user wants another connection. Replaced by whoever waits for it."""
+        """The user wants another connection than the one that is there or being made."""
         self._flushed = trio.Event()
         self._idle = trio.CancelScope()
         self._writing = trio.CancelScope()

@@ -136,6 +136,8 @@ class Reconnector:
                 await trio.sleep_forever()
             if outage is not None:
                 await self._wait_for_next_attempt(outage)
+            # What is wished from here on this attempt doesn't grant; the next one is for that.
+            self._core.wished = trio.Event()
             setup, handle = self._core.conversation.next_setup()
             phase = _phase(outage, handle)
             self._tell_dialling(setup, resumes=handle is not None)
@@ -241,7 +243,6 @@ class Reconnector:
                 reason=outage.close.reason,
             )
         )
-        self._core.wished = trio.Event()
         with trio.move_on_after(delay):
             await self._core.wished.wait()
             await trio.sleep_until(outage.not_before)

@@ -282,7 +282,7 @@ class Client:
             raise MediaError(f"{error} Nothing of this line was sent.") from error
 
     async def _owes_recording(self) -> bool:
-        for part in self._unsent:
+        for part in tuple(self._unsent):
             if isinstance(part, Path):
                 with suppress(MediaError):  # it is told when its turn comes
                     if (await look_at(part)).kind is not FileKind.PICTURE:
@@ -303,10 +303,12 @@ class Client:
             while left:
                 part = left[0]
                 await self._say_part(part, left)
-        except (ConnectError, SetupError, SessionBroken, MediaError) as error:
-            if isinstance(error, MediaError) and left and left[0] is part:
-                left.popleft()  # it was there when it was typed, and is no longer
-            self._unsent.extendleft(reversed(left))
+        except GeminiLiveError as error:
+            nobody = isinstance(error, ConnectError | SetupError | SessionBroken)
+            if not nobody and left and left[0] is part:
+                left.popleft()  # a file that is there no longer, or what the model doesn't take
+            # Behind what was dropped meanwhile, which was said before it.
+            self._unsent.extend(left)
             self._tell_kept(*left)
             raise
         except BaseException:
@@ -314,14 +316,23 @@ class Client:
             # before it still is.
             given_up = 0 if self._leaving.is_set() else len(parts)
             earlier = [*left][: max(0, len(left) - given_up)]
-            self._unsent.extendleft(reversed(earlier))
+            self._unsent.extend(earlier)
             raise
 
     async def _say_part(self, part: str | Path, left: deque[str | Path]) -> None:
-        """Say the first of what is left, and take it out: a recording once it begins."""
+        """Say the first of what is left, and take it out: a recording once it begins.
+
+        Where something turns out to come before it, that is put there instead.
+        """
         is_recording = isinstance(part, Path) and (await look_at(part)).kind is not FileKind.PICTURE
 
-        async def say(session: LiveSession) -> None:
+        async def say(session: LiveSession) -> bool:
+            dropped = [*self._unsent]
+            if dropped and all(isinstance(one, str) for one in dropped):
+                # The session before this one never said them, and they come before this part.
+                left.extendleft(reversed(dropped))
+                self._unsent.clear()
+                return False
             if is_recording:
                 # Half of it may have been heard soon, and mustn't be heard twice.
                 left.popleft()
@@ -333,20 +344,25 @@ class Client:
                 tell=self._narrator.note,
                 sent=self._follow,
             )
+            return True
 
         self._silenced = SILENT  # what is answered now was asked for
-        await self._keeper.use(say, again=not is_recording)
-        if not is_recording:
+        said = await self._keeper.use(say, again=not is_recording)
+        if said and not is_recording:
             left.popleft()
 
     async def _say_beside(self, parts: Sequence[str | Path]) -> None:
         with trio.CancelScope() as scope, self._telling():
             self._speaking.add(scope)
+            begun = False
             try:
                 async with self._one_voice:
+                    begun = True
                     await self._say(parts)
             finally:
                 self._speaking.remove(scope)
+                if not begun and self._leaving.is_set():
+                    self._unsent.extend(parts)
         if scope.cancelled_caught:
             self._narrator.note("Given up.")
             await self._end_speech()

@@ -13,7 +13,7 @@ import trio
 from cli.client import client, settled
 from trio.testing import MockClock
 
-from gemini_live_trio import ReconnectPolicy
+from gemini_live_trio import ReconnectPolicy, SessionObserver
 from gemini_live_trio.simulator import Simulator
 
 
@@ -377,6 +377,114 @@ def test_files_that_woke_nobody_are_sent_once_somebody_wakes(tmp_path: Path) -> 
             await settled()
             said = ["picture", "sound", "pause", "What is that?", "Well?", "Hello!"]
             assert said_to(server)[already:] == said
+
+    patiently(check)
+
+
+@pytest.mark.parametrize("back", [True, False], ids=["at once", "only for the next input"])
+def test_what_was_dropped_comes_before_what_was_to_follow_it(back: bool, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra screen")
+    picture = tmp_path / "a.png"
+    image.new("RGB", (64, 48), "navy").save(picture)
+
+    async def check() -> None:
+        async with client() as (person, server):
+
+            class Returns(SessionObserver):
+                def ended(self, failure: Exception | None, *, time: float) -> None:
+                    server.accepting = back
+
+            session = person.client._keeper.session
+            assert session is not None
+            with session.observe(Returns()):
+                await person.types("!accept off")
+                person.will_type("!drop")
+                await person.sees("Dialling again")
+                already = len(said_to(server))
+                person.will_type(f"My name is Ada. @{picture} What is that?")
+                await person.sees("The next input opens another connection")
+            if not back:
+                await person.sees("^error> ")
+                server.accepting = True
+                person.will_type("Well?")
+            await person.sees("^note> Sent .*a.png")
+            await person.sees("^model> ")
+            await settled()
+            said = ["My name is Ada.", "picture", "What is that?", *([] if back else ["Well?"])]
+            assert said_to(server)[already:] == said
+
+    patiently(check)
+
+
+def test_what_the_model_does_not_take_holds_up_nothing_that_follows(tmp_path: Path) -> None:
+    path = silence(tmp_path / "a.wav", 1.0)
+
+    async def check() -> None:
+        async with client() as (person, server):
+            await person.types("!accept off")
+            await person.types("!close 1009")
+            await person.sees("The next input opens another connection")
+            person.will_type("said to nobody")
+            await person.sees("will be said before the next input: said to nobody")
+            await person.types("/model gemini-3.5-transcribe-live")
+            await person.types("/apply")
+            server.accepting = True
+            already = len(said_to(server))
+            person.will_type(f"@{path}")
+            await person.sees("^error> .* text can't be sent to it")
+            await settled()
+            person.will_type(f"@{path}")
+            await trio.sleep(5)
+            await settled()
+            assert said_to(server)[already:] == ["sound", "pause", "sound", "pause"]
+
+    patiently(check)
+
+
+def test_a_recording_that_waits_for_another_is_told_to_who_leaves(tmp_path: Path) -> None:
+    first, second = (silence(tmp_path / name, 60.0) for name in ("a.wav", "b.wav"))
+
+    async def check() -> None:
+        async with client(mind=None) as (person, _):
+            person.will_type(f"@{first}")
+            person.will_type(f"@{second} What was that?")
+            await trio.sleep(5)
+            person.leaves()
+            await person.gone.wait()
+            assert person.lines[-2:] == [
+                f"note> This was not said any more: [{second}]",
+                "note> This was not said any more: What was that?",
+            ]
+
+    patiently(check)
+
+
+def test_what_is_to_be_said_first_may_change_while_it_is_looked_at(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra screen")
+    kept = tmp_path / "a.png"
+    image.new("RGB", (64, 48), "navy").save(kept)
+
+    async def check() -> None:
+        async with client() as (person, server):
+            await person.types("!accept off")
+            await person.types("!close 1009")
+            await person.sees("The next input opens another connection")
+            person.will_type(f"@{kept}")
+            await person.sees("will be said before the next input: .*a.png")
+            await settled()
+            limiter = trio.to_thread.current_default_thread_limiter()
+            limiter.total_tokens, before = 1, limiter.total_tokens
+            async with limiter:  # the disk is slow
+                person.will_type("Well?")
+                await settled()
+                person.client._unsent.append("Hello?")
+            limiter.total_tokens = before
+            server.accepting = True
+            already = len(said_to(server))
+            await person.sees("^note> Sent .*a.png")
+            await person.sees("^model> ")
+            await settled()
+            assert said_to(server)[already:] == ["picture", "Hello?", "Well?"]
 
     patiently(check)
 

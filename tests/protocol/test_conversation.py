@@ -139,6 +139,33 @@ def test_a_handle_from_before_the_seed_leads_back_to_nothing(model: str, kept: s
     assert handle_of(made) == "second"
 
 
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_seed_that_may_not_have_arrived_is_told_again(shown: bool) -> None:
+    said = wire.Content(role="user", parts=[wire.Part(text="My name is Ada.")])
+    made = conversation("gemini-3.8-live", history=[said])
+    made.received(update("first"), 0)
+    made.delivery.next_batch()
+    made.written(0)
+    if shown:
+        made.received(content(input_transcription=wire.Transcription(text="Well")), 1)
+    made.disconnected(GONE, 2)
+    assert handle_of(made) == ("first" if shown else None)
+    assert made.seeds() == [said]
+
+
+def test_a_fresh_session_is_told_once_in_transparent_mode_too() -> None:
+    said = wire.Content(role="user", parts=[wire.Part(text="My name is Ada.")])
+    resumption = wire.SessionResumptionConfig(transparent=True)
+    setup = SessionConfig(model="gemini-3.8-live", session_resumption=resumption).setup()
+    made = Conversation(setup, capability_of("gemini-3.8-live"), history=[said])
+    made.connected(Ground.FRESH, 0, None)
+    made.delivery.next_batch()
+    made.written(0)
+    made.disconnected(GONE, 1)
+    made.connected(Ground.FRESH, 2, None)
+    assert [item.seed for item in made.delivery.next_batch()] == [True]
+
+
 def test_a_handle_can_be_brought_along() -> None:
     assert handle_of(Conversation(wire.LiveClientSetup(), capability_of("m"), handle="x")) == "x"
 

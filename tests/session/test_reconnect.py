@@ -85,6 +85,33 @@ async def test_who_wants_another_connection_does_not_wait_for_the_next_attempt(
             assert trio.current_time() - began < 5
 
 
+async def test_a_wish_for_another_connection_outlives_an_attempt_that_fails(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_simulator(port=None) as simulator:
+        refusing = True
+
+        class Door:
+            async def connect(self, target: Target, /) -> trio.abc.Stream:
+                if refusing and simulator.setups:
+                    await trio.sleep(4)
+                    raise ConnectionRefusedError("nobody is there")
+                return await simulator.connector.connect(target)
+
+        async with open_session(
+            SessionConfig(model="gemini-3.8-live"),
+            connector=Door(),
+            reconnect=ReconnectPolicy(base=600, factor=1, cap=600, attempts=100, deadline=10_000),
+        ) as session:
+            await (await simulator.accept()).drop()
+            await until(session, Reconnecting)
+            await trio.sleep(2)  # in the middle of an attempt, which is refused all the same
+            refusing = False
+            began = trio.current_time()
+            assert await session.reconnect() is ReconnectState.RESUMED
+            assert trio.current_time() - began < 5
+
+
 async def test_without_a_handle_the_conversation_starts_afresh_and_says_so(
     autojump_clock: MockClock, simulator: Simulator, connect: Connect
 ) -> None:

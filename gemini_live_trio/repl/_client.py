@@ -299,6 +299,7 @@ class Client:
     async def _say(self, parts: Sequence[str | Path]) -> None:
         left = deque([*self._unsent, *parts])
         self._unsent.clear()
+        part: str | Path | None = None
         try:
             while left:
                 part = left[0]

@@ -22,8 +22,13 @@ class Front(Screen, Protocol):
     Of what waits for the person, each may be waited for by one task, beside the others.
     """
 
-    speaking: bool
-    """Whether the model is to be heard, so that Ctrl-C is meant for it first."""
+    @property
+    def speaking(self) -> bool:
+        """Whether the model is to be heard, so that Ctrl-C is meant for it first."""
+        ...
+
+    @speaking.setter
+    def speaking(self, value: bool) -> None: ...
 
     async def typed(self) -> str:
         """Wait for a line; it may have several, where they were pasted or typed so."""

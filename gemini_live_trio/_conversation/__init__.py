@@ -293,8 +293,8 @@ class Conversation:
         mark: Mark = self.delivery.mark(consumed)
         # Where a handle stands for the moment it was issued, one that came with the setup leads
         # back to before the seed. In transparent mode that would be sent again.
-        complete = not self._seeded or self.capability.resume_restores == "latest"
-        if self.handles.received(update, now, mark, complete=complete or consumed is not None):
+        snapshot = self.capability.resume_restores == "handle" and not self._transparent
+        if self.handles.received(update, now, mark, complete=not (self._seeded and snapshot)):
             self._confirmed(
                 self.delivery.handle_issued(consumed, previous.mark if previous else None)
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -308,16 +308,13 @@ class Client:
             nobody = isinstance(error, ConnectError | SetupError | SessionBroken)
             if not nobody and left and left[0] is part:
                 left.popleft()  # a file that is there no longer, or what the model doesn't take
-            # Behind what was dropped meanwhile, which was said before it.
-            self._unsent.extend(left)
-            self._tell_kept(*left)
+            self._keep(left, new=len(parts))
             raise
         except BaseException:
             # Given up is what was said now, and by who leaves not even that; what was to be said
             # before it still is.
             given_up = 0 if self._leaving.is_set() else len(parts)
-            earlier = [*left][: max(0, len(left) - given_up)]
-            self._unsent.extend(earlier)
+            self._keep([*left][: max(0, len(left) - given_up)])
             raise
 
     async def _say_part(self, part: str | Path, left: deque[str | Path]) -> None:
@@ -363,7 +360,7 @@ class Client:
             finally:
                 self._speaking.remove(scope)
                 if not begun and self._leaving.is_set():
-                    self._unsent.extend(parts)
+                    self._keep(parts)
         if scope.cancelled_caught:
             self._narrator.note("Given up.")
             await self._end_speech()
@@ -382,9 +379,7 @@ class Client:
 
     def _tell_fate(self, text: str, receipt: Receipt) -> None:
         if receipt.state is Fate.DROPPED:
-            self._unsent.append(text)
-            if not self._leaving.is_set():
-                self._tell_kept(text)
+            self._keep([text], new=1)
         elif self._leaving.is_set():
             return
         elif receipt.state is Fate.UNKNOWN and receipt.reason:
@@ -392,9 +387,21 @@ class Client:
                 f"Nobody knows whether the service has this: {shortened(text)} ({receipt.reason})"
             )
 
-    def _tell_kept(self, *parts: str | Path) -> None:
-        for part in parts:
-            self._narrator.note(f"This will be said before the next input: {_named(part)}")
+    def _keep(self, parts: Collection[str | Path], *, new: int = 0) -> None:
+        """Have parts said before the next input, behind what waits; tell of those that are new.
+
+        Args:
+          parts: In their order.
+          new: How many of the last ones the person doesn't know of.
+        """
+        known = len(parts) - new
+        for number, part in enumerate(parts):
+            if len(self._unsent) >= MOST_LINES:
+                self._narrator.error(f"{MOST_LINES:,} lines wait already; not kept: {_named(part)}")
+                continue
+            self._unsent.append(part)
+            if number >= known and not self._leaving.is_set():
+                self._narrator.note(f"This will be said before the next input: {_named(part)}")
 
     def _tell_unsaid(self) -> None:
         """Tell at the end what the model never got."""

@@ -16,6 +16,8 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from ._schema import LEVELS
+
 __all__ = [
     "COMMANDS",
     "PRESS_AGAIN",
@@ -143,7 +145,7 @@ COMMANDS: Final = (
             Form("", "what is in force, and what waits"),
             Form("apply", _APPLY.summary),
             Form("none", "leave it to the model"),
-            Form("LEVEL", "have it wait: minimal, low, medium or high"),
+            Form("LEVEL", f"have it wait: {', '.join(LEVELS)}"),
         ),
     ),
     Command(

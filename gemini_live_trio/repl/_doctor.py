@@ -16,11 +16,12 @@ import trio
 
 from .. import GeminiApi, SessionConfig
 from ..doctor import Check, Report, examine
-from ..wire import ThinkingConfig, TranslationConfig
+from ..wire import TranslationConfig
 from ._layers import settle
 from ._parsing import Parser
 from ._render import harmless
 from ._schema import VARIABLES
+from ._settings import thinking_at
 from ._signals import run_until_signal
 from ._where import Whom, add_options, choose
 
@@ -123,7 +124,7 @@ def _config(whom: Whom) -> SessionConfig:
     )
     wanted = {finding.rule for finding in config.findings()}
     if "3.8-extended-thinking-level" in wanted:
-        config = attrs.evolve(config, thinking=ThinkingConfig(thinking_level="LOW"))
+        config = attrs.evolve(config, thinking=thinking_at("low"))
     if "translation-target" in wanted:
         config = attrs.evolve(config, translation=TranslationConfig(target_language_code="en"))
     return config

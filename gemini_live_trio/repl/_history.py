@@ -21,6 +21,8 @@ from typing import BinaryIO, Final
 
 from prompt_toolkit.history import History
 
+from ._whole import replace
+
 __all__ = ["FileHistory", "history_path"]
 
 VARIABLE: Final = "GEMINI_LIVE_HISTORY"
@@ -73,7 +75,7 @@ class FileHistory(History):
                     entries = _entries(file.read(MOST_BYTES))
                     if len(entries) > MOST or size > MOST_BYTES:
                         entries = entries[-MOST:]
-                        _replace(path, b"".join(map(_written, entries)))
+                        replace(path, b"".join(map(_written, entries)))
         return reversed(entries)
 
     def store_string(self, string: str) -> None:
@@ -144,16 +146,3 @@ def _is_at(path: Path, file: BinaryIO) -> bool:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:
         return False
-
-
-def _replace(path: Path, data: bytes) -> None:
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        with open(new, "wb", opener=_open_private) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise

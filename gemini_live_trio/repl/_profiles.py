@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ import attrs
 from ..errors import ConfigError, MissingDependency
 from ._schema import SETTINGS, TOOL, closest, setting_of
 from ._toml import edited, line_of
+from ._whole import replace
 
 __all__ = ["DEFAULT", "Profile", "change", "folder", "locate", "names", "read"]
 
@@ -271,7 +271,7 @@ def change(profile: Profile, changes: Mapping[str, Any]) -> list[str]:
         for key in changed:
             text = edited(text, key, changes[key])
         if changed or document is None:
-            _replace(path, text)
+            replace(path, text.encode())
     return changed
 
 
@@ -295,24 +295,3 @@ def _alone(place: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _replace(path: Path, text: str) -> None:
-    path = Path(os.path.realpath(path))  # a link stays one
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-    beside = Path(name)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - it is open already
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -22,6 +22,7 @@ from ..events import Event, Interrupted, ModelAudio
 from ..media import WavWriter, open_wav_writer
 from ..transcript import as_json, as_markdown
 from ._console import Action, Console, Part
+from ._whole import put
 
 if TYPE_CHECKING:
     from ._taping import Tape
@@ -34,7 +35,7 @@ WRITE_SECONDS: Final = 0.5
 STOPPED_SECONDS: Final = 5.0
 """When nothing at all has run for longer, the program was stopped: by Ctrl-Z, for one."""
 LAST_SECONDS: Final = 1.0
-"""For the last piece of a recording, when the program ends."""
+"""For what is still to be done with a file when the program ends."""
 INPUT_RATE_HZ: Final = 16_000
 """What the service takes sound for that doesn't say its rate."""
 
@@ -276,32 +277,29 @@ async def _whole(path: Path) -> AsyncIterator[Path]:
     try:
         with _telling_why("write", path):
             yield beside
-            await trio.to_thread.run_sync(_replace, target, beside)
+            if beside != target:
+                await trio.to_thread.run_sync(_put, beside, target)
     except MediaError as error:
         raise MediaError(str(error).replace(str(beside), str(path))) from None
     finally:
-        # On behalf of a block that may be cancelled already; a visit to the disk is waited for.
         if beside != target:
-            with trio.CancelScope(shield=True):
-                await trio.to_thread.run_sync(_remove, beside)
+            # On behalf of a block that may be cancelled; a disk that hangs isn't waited for.
+            with trio.move_on_after(LAST_SECONDS, shield=True):
+                await trio.to_thread.run_sync(_remove, beside, abandon_on_cancel=True)
 
 
 def _places(path: Path) -> tuple[Path, Path]:
-    """Where a file is in the end, and where it is written: in the same place, if there only."""
+    """Where a file is in the end, and where it is written first; the same, where that must be."""
     target = Path(os.path.realpath(path))  # a link stays one
-    if target.exists() and not os.access(target.parent, os.W_OK):
-        return target, target
+    if target.exists() and not (os.access(target.parent, os.W_OK) and os.access(target, os.W_OK)):
+        return target, target  # and one that is read-only isn't replaced
     return target, target.with_name(f".{secrets.token_hex(8)}{path.suffix}")
 
 
-def _replace(target: Path, beside: Path) -> None:
-    if beside == target:
-        return
-    with beside.open("r+b") as file:
-        os.fsync(file.fileno())
+def _put(beside: Path, target: Path) -> None:
     if target.exists():
         shutil.copymode(target, beside)
-    beside.replace(target)
+    put(beside, target)
 
 
 def _remove(path: Path) -> None:

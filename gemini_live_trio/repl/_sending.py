@@ -131,8 +131,11 @@ async def _show(session: LiveSession, path: Path) -> str:
 
 
 async def _connected(session: LiveSession) -> None:
-    """Wait while there is no connection: one picture would take the place of the one before it,
-    and of a picture nobody tells whether it got there."""
+    """Wait until there is a connection.
+
+    Without one, a picture would take the place of the one before it, and nobody tells of a picture
+    whether it got there.
+    """
     with contextlib.suppress(trio.EndOfChannel):
         async with session.subscribe(kinds=()) as told:
             while session.status is Status.RECONNECTING:

@@ -9,7 +9,7 @@ import attrs
 from .. import SessionConfig
 from ..wire import ThinkingConfig
 
-__all__ = ["Settings", "Staged"]
+__all__ = ["Settings", "Staged", "shortened", "thinking_at"]
 
 
 @attrs.frozen(kw_only=True)
@@ -19,7 +19,7 @@ class Settings:
     model: str
     voice: str | None = None
     thinking: str | None = None
-    """How much of it."""
+    """How much of it, as ``LEVELS`` has it; ``None`` leaves it to the model."""
     system: str | None = None
     tools: frozenset[str] = frozenset()
     """Names of the toolbox."""
@@ -30,12 +30,13 @@ class Settings:
             config,
             model=self.model,
             voice=self.voice,
-            thinking=_thinking(self.thinking),
+            thinking=thinking_at(self.thinking),
             system_instruction=self.system,
         )
 
 
-def _thinking(level: str | None) -> ThinkingConfig | None:
+def thinking_at(level: str | None) -> ThinkingConfig | None:
+    """Return what the service is told for one of ``LEVELS``, or for none."""
     return ThinkingConfig(thinking_level=level.upper()) if level else None
 
 

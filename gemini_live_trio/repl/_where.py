@@ -23,6 +23,7 @@ from ..wire import ThinkingConfig, TranslationConfig
 from ._layers import COMMAND_LINE, Settled, first
 from ._readers import no_blank
 from ._schema import SECRETS, SETTINGS, add_settings
+from ._settings import thinking_at
 
 __all__ = [
     "Whom",
@@ -71,11 +72,10 @@ def choose(settled: Settled, *, simulate: bool) -> Whom:
     Raises:
       ConfigError: It can't be.
     """
-    level = settled["thinking"]
     language = settled["language"]
     return attrs.evolve(
         _choose(settled, simulate),
-        thinking=ThinkingConfig(thinking_level=level.upper()) if level else None,
+        thinking=thinking_at(settled["thinking"]),
         translation=TranslationConfig(target_language_code=language) if language else None,
     )
 

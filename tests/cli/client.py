@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gemini_live_trio import LiveSession, SessionConfig, open_session
 from gemini_live_trio.repl._client import Client
@@ -101,6 +101,11 @@ class Person:
             pytest.fail(f"never saw {pattern!r} in {self.bar!r}")
         return self.bar
 
+    async def loses_the_session(self) -> None:
+        """Have the service end it for good; the next input opens another."""
+        await self.types("!close 1009")
+        await self.sees("The next input opens another connection")
+
     def part(self, kind: type[P]) -> P:
         """Return a part of the program."""
         return next(part for part in self.client._parts if isinstance(part, kind))
@@ -177,13 +182,15 @@ class Person:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait for what a thread or a device does, in real time."""
-    while not condition():  # noqa: ASYNC110 - nobody there could set an event
-        await trio.sleep(0.005)
+    """Wait for what a thread or a device does, in real time; for a minute at the most."""
+    with trio.fail_after(60):
+        while not condition():  # noqa: ASYNC110 - nobody there could set an event
+            await trio.sleep(0.005)
 
 
 async def settled() -> None:
-    """Wait until an answer, if one was asked for, has come."""
+    """Let so much time go by that an answer, if one was asked for, has come: none but virtual."""
+    assert isinstance(trio.lowlevel.current_clock(), MockClock), "wait for what is to come instead"
     for _ in range(5):
         await trio.sleep(1)
         await wait_all_tasks_blocked()

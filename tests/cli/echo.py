@@ -51,8 +51,7 @@ async def stream(front: Front) -> None:
     for number in range(FRAGMENTS):
         front.add(Kind.MODEL, f"{number} ")
         front.status(f" {number} of {FRAGMENTS}")
-        await front.flush()
-        await trio.sleep(0.001)  # the pace of a quick model, for whoever types meanwhile
+        await front.flush()  # the pace of the terminal
     front.end()
     front.line(Kind.NOTE, "That was all.")
 

@@ -51,8 +51,7 @@ async def test_a_session_that_breaks_is_not_counted_twice(autojump_clock: MockCl
         tokens = re.findall(r"\d+ tokens", person.bar)
         assert tokens
         person.bars.clear()
-        await person.types("!close 1009")
-        await person.sees("The next input opens another connection")
+        await person.loses_the_session()
         assert "asleep" in person.bar
         assert re.findall(r"\d+ tokens", " ".join(person.bars)) == tokens * len(person.bars)
 
@@ -74,8 +73,7 @@ async def test_a_session_that_breaks_is_told_and_the_next_input_opens_another(
 ) -> None:
     async with client() as (person, _):
         await person.types("My name is Ada.")
-        await person.types("!close 1009")
-        await person.sees("The next input opens another connection")
+        await person.loses_the_session()
         await person.sees_in_bar("asleep")
         shown = await person.types("What is my name?")
         assert "model> Your name is Ada." in shown
@@ -253,9 +251,9 @@ async def test_interrupting_stops_a_command(tmp_path: Path) -> None:
     """In real time, as commands are."""
     async with client(tools={"run-command": True}, workspace=tmp_path) as (person, _):
         person.answers.append(True)
-        await person.types('!call run_command {"argv": ["sleep", "31.41"]}')
+        person.will_type('!call run_command {"argv": ["sleep", "31.41"]}')
         await person.sees("tool> run_command\\(")
-        await person.types("/interrupt")
+        person.will_type("/interrupt")
         await person.sees("tool> run_command failed .* The person stopped this")
 
 
@@ -301,6 +299,20 @@ async def test_what_cannot_be_saved_leaves_what_was_there(
         assert path.stat().st_size > 20
         assert path.stat().st_mode & 0o777 == 0o640
         assert entries(tmp_path) == [name]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
+async def test_a_read_only_file_is_not_replaced(autojump_clock: MockClock, tmp_path: Path) -> None:
+    path = tmp_path / "talk.md"
+    path.write_text("From yesterday.")
+    path.chmod(0o444)
+    async with client() as (person, _):
+        await person.types("Hello!")
+        person.answers.append(True)
+        await person.types(f"/save {path}")
+        await person.sees(f"^error> Can't write {path}: Permission denied")
+        assert path.read_text() == "From yesterday."
+        assert entries(tmp_path) == ["talk.md"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs links of POSIX")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 from cli.client import client, settled
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gemini_live_trio import ReconnectPolicy, SessionObserver
 from gemini_live_trio.simulator import Simulator
@@ -73,7 +73,7 @@ async def test_leaving_waits_for_nothing(
                 person.will_type("said meanwhile")
                 person.will_type("/voice Puck")
                 person.will_type("//said after that")
-                await trio.sleep(1)
+                await wait_all_tasks_blocked()
             case "reconnecting":
                 await person.types("!accept off")
                 person.will_type("!drop")
@@ -81,11 +81,10 @@ async def test_leaving_waits_for_nothing(
                 person.will_type("said meanwhile")
             case _:
                 await person.types("!ignore-setup 9")
-                await person.types("!close 1009")
-                await person.sees("The next input opens another connection")
+                await person.loses_the_session()
                 person.will_type("said to nobody")
                 person.will_type("nor that")
-                await trio.sleep(1)
+                await wait_all_tasks_blocked()
         began = trio.current_time()
         if way == "/quit":
             person.will_type("/quit")
@@ -106,11 +105,10 @@ async def test_only_what_was_not_said_is_told_at_the_end(autojump_clock: MockClo
         assert not any("not said" in line for line in person.lines)
     async with client() as (person, _):
         await person.types("!ignore-setup 9")
-        await person.types("!close 1009")
-        await person.sees("The next input opens another connection")
+        await person.loses_the_session()
         for number in range(15):
             person.will_type(f"number {number}")
-        await trio.sleep(1)
+        await wait_all_tasks_blocked()
         person.leaves()
         await person.gone.wait()
         told = [line for line in person.lines if "not said any more" in line]
@@ -123,12 +121,11 @@ async def test_what_is_asked_about_the_state_needs_no_connection(
 ) -> None:
     async with client() as (person, _):
         await person.types("!ignore-setup 9")
-        await person.types("!close 1009")
-        await person.sees("The next input opens another connection")
+        await person.loses_the_session()
         person.will_type("said to nobody")
-        await trio.sleep(1)
+        await wait_all_tasks_blocked()
         person.will_type("/status")
-        await trio.sleep(1)
+        await wait_all_tasks_blocked()
         assert any(line.startswith("note> connection") for line in person.lines)
         assert "connecting" in person.bar
         await person.presses_ctrl_c()
@@ -146,7 +143,7 @@ async def test_settings_given_up_while_they_wait_are_not_in_force_later(
         await person.sees("Once upon")
         person.will_type("/system set Be brief.")
         person.will_type("/apply")
-        await trio.sleep(1)
+        await wait_all_tasks_blocked()
         await person.presses_ctrl_c()
         await person.sees("Given up")
         await person.sees("the connection sleeps")
@@ -264,8 +261,7 @@ async def test_what_was_said_to_a_connection_that_never_came_back_is_said_to_the
 async def test_what_woke_nobody_is_said_once_somebody_wakes(autojump_clock: MockClock) -> None:
     async with client() as (person, server):
         await person.types("!accept off")
-        await person.types("!close 1009")
-        await person.sees("The next input opens another connection")
+        await person.loses_the_session()
         for said in ("My name is Ada.", "Hello!"):
             person.will_type(said)
             await person.sees(f"^you> {said}")
@@ -276,19 +272,35 @@ async def test_what_woke_nobody_is_said_once_somebody_wakes(autojump_clock: Mock
         assert said_to(server)[-3:] == ["My name is Ada.", "Hello!", "What is my name?"]
 
 
+async def test_what_waits_for_a_session_is_told_once_and_bounded(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gemini_live_trio.repl._client.MOST_LINES", 3)
+    async with client() as (person, _):
+        await person.types("!accept off")
+        await person.loses_the_session()
+        before = len(person.lines)
+        for number in range(5):
+            await person.types(f"number {number}")
+        told = [line for line in person.lines[before:] if "number" in line and "you>" not in line]
+        assert told == [
+            *(f"note> This will be said before the next input: number {n}" for n in range(3)),
+            *(f"error> 3 lines wait already; not kept: number {n}" for n in (3, 4)),
+        ]
+
+
 async def test_what_is_to_be_said_first_outlives_what_is_given_up(
     autojump_clock: MockClock,
 ) -> None:
     async with client() as (person, server):
         await person.types("!accept off")
-        await person.types("!close 1009")
-        await person.sees("The next input opens another connection")
+        await person.loses_the_session()
         person.will_type("My name is Ada.")
         await person.sees("will be said before the next input: My name is Ada.")
         server.accepting = True
         server.ignore_next_setup()
         person.will_type("Never mind.")
-        await trio.sleep(1)
+        await wait_all_tasks_blocked()
         await person.presses_ctrl_c()
         await person.sees("Given up")
         await person.types("What is my name?")
@@ -355,8 +367,7 @@ def test_files_that_woke_nobody_are_sent_once_somebody_wakes(tmp_path: Path) -> 
     async def check() -> None:
         async with client() as (person, server):
             await person.types("!accept off")
-            await person.types("!close 1009")
-            await person.sees("The next input opens another connection")
+            await person.loses_the_session()
             already = len(said_to(server))
             person.will_type(f"@{picture} @{sound} @{gone} What is that?")
             kept = [
@@ -371,7 +382,7 @@ def test_files_that_woke_nobody_are_sent_once_somebody_wakes(tmp_path: Path) -> 
             await person.sees(f"^error> There is no file {gone}")
             await settled()
             assert said_to(server)[already:] == ["picture", "sound", "pause"]
-            assert person.lines[-3:-1] == [kept[3], kept[3].replace("What is that?", "Well?")]
+            assert person.lines[-2] == kept[3].replace("What is that?", "Well?")
             person.will_type("Hello!")
             await person.sees("^model> Hello!")
             await settled()
@@ -422,8 +433,7 @@ def test_what_the_model_does_not_take_holds_up_nothing_that_follows(tmp_path: Pa
     async def check() -> None:
         async with client() as (person, server):
             await person.types("!accept off")
-            await person.types("!close 1009")
-            await person.sees("The next input opens another connection")
+            await person.loses_the_session()
             person.will_type("said to nobody")
             await person.sees("will be said before the next input: said to nobody")
             await person.types("/model gemini-3.5-transcribe-live")
@@ -467,8 +477,7 @@ def test_what_is_to_be_said_first_may_change_while_it_is_looked_at(tmp_path: Pat
     async def check() -> None:
         async with client() as (person, server):
             await person.types("!accept off")
-            await person.types("!close 1009")
-            await person.sees("The next input opens another connection")
+            await person.loses_the_session()
             person.will_type(f"@{kept}")
             await person.sees("will be said before the next input: .*a.png")
             await settled()
@@ -532,8 +541,7 @@ async def test_a_huge_paste_is_said_whole_and_shown_in_part(autojump_clock: Mock
 async def test_ctrl_c_is_meant_for_what_was_just_begun(autojump_clock: MockClock) -> None:
     async with client() as (person, _):
         await person.types("!ignore-setup 9")
-        await person.types("!close 1009")
-        await person.sees("The next input opens another connection")
+        await person.loses_the_session()
         await settled()
         person.will_type("said to nobody")
         await trio.sleep(0.01)

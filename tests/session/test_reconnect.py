@@ -58,55 +58,42 @@ async def test_what_a_fresh_session_was_told_survives_a_drop(
         assert "Ada" in words(await turn(session))
 
 
+class Door:
+    """Lets the first one in; whoever comes later is refused after a while, until it is opened."""
+
+    def __init__(self, simulator: Simulator, seconds: float) -> None:
+        self.open = False
+        self._simulator = simulator
+        self._seconds = seconds
+
+    async def connect(self, target: Target, /) -> trio.abc.Stream:
+        if self._simulator.setups and not self.open:
+            await trio.sleep(self._seconds)
+            raise ConnectionRefusedError("nobody is there")
+        return await self._simulator.connector.connect(target)
+
+
+@pytest.mark.parametrize("during", ["a pause", "an attempt that fails"])
 async def test_who_wants_another_connection_does_not_wait_for_the_next_attempt(
-    autojump_clock: MockClock,
+    during: str, autojump_clock: MockClock
 ) -> None:
     async with open_simulator(port=None) as simulator:
-        refusing = True
-
-        class Door:
-            async def connect(self, target: Target, /) -> trio.abc.Stream:
-                if refusing and simulator.setups:
-                    raise ConnectionRefusedError("nobody is there")
-                return await simulator.connector.connect(target)
-
+        door = Door(simulator, 4.0 if during == "an attempt that fails" else 0.0)
         async with open_session(
             SessionConfig(model="gemini-3.8-live"),
-            connector=Door(),
-            reconnect=ReconnectPolicy(base=60, factor=1, cap=60, attempts=100, deadline=10_000),
-        ) as session:
-            await (await simulator.accept()).drop()
-            while (await until(session, Reconnecting)).delay < 20:  # a random one
-                pass
-            await trio.sleep(5)  # before, the service isn't ready
-            refusing = False
-            began = trio.current_time()
-            assert await session.reconnect() is ReconnectState.RESUMED
-            assert trio.current_time() - began < 5
-
-
-async def test_a_wish_for_another_connection_outlives_an_attempt_that_fails(
-    autojump_clock: MockClock,
-) -> None:
-    async with open_simulator(port=None) as simulator:
-        refusing = True
-
-        class Door:
-            async def connect(self, target: Target, /) -> trio.abc.Stream:
-                if refusing and simulator.setups:
-                    await trio.sleep(4)
-                    raise ConnectionRefusedError("nobody is there")
-                return await simulator.connector.connect(target)
-
-        async with open_session(
-            SessionConfig(model="gemini-3.8-live"),
-            connector=Door(),
+            connector=door,
             reconnect=ReconnectPolicy(base=600, factor=1, cap=600, attempts=100, deadline=10_000),
         ) as session:
             await (await simulator.accept()).drop()
-            await until(session, Reconnecting)
-            await trio.sleep(2)  # in the middle of an attempt, which is refused all the same
-            refusing = False
+            if during == "a pause":
+                while (await until(session, Reconnecting)).delay < 20:  # a random one
+                    pass
+                await trio.sleep(5)  # before, the service isn't ready
+                door.open = True
+            else:
+                await until(session, Reconnecting)
+                await trio.sleep(2)
+                door.open = True  # for those who come from now on
             began = trio.current_time()
             assert await session.reconnect() is ReconnectState.RESUMED
             assert trio.current_time() - began < 5

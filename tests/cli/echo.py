@@ -1,5 +1,6 @@
 """A program for a terminal: a front alone, that answers what is typed. Some words do more."""
 
+import os
 import sys
 
 import trio
@@ -7,7 +8,12 @@ import trio
 from gemini_live_trio.repl._front import Front, open_front
 from gemini_live_trio.repl._render import Kind
 
-FRAGMENTS = 500
+BURST = 10
+BURSTS = 50
+FRAGMENTS = BURST * BURSTS
+ASKED = "bursts"
+"""A named pipe: each byte in it asks for a burst, so that a slow test still finds the stream under
+way."""
 
 
 async def listen(front: Front) -> None:
@@ -48,10 +54,14 @@ async def ask(front: Front) -> None:
 
 
 async def stream(front: Front) -> None:
-    for number in range(FRAGMENTS):
-        front.add(Kind.MODEL, f"{number} ")
-        front.status(f" {number} of {FRAGMENTS}")
-        await front.flush()  # the pace of the terminal
+    # For writing as well, or there would be an end of it before anybody asked.
+    async with trio.lowlevel.FdStream(os.open(ASKED, os.O_RDWR)) as asked:
+        for number in range(FRAGMENTS):
+            if number % BURST == 0:
+                await asked.receive_some(1)
+            front.add(Kind.MODEL, f"{number} ")
+            front.status(f" {number} of {FRAGMENTS}")
+            await front.flush()  # the pace of the terminal
     front.end()
     front.line(Kind.NOTE, "That was all.")
 

@@ -1,11 +1,14 @@
 """Every key, in a real terminal, with a program that only echoes (``echo.py``)."""
 
+import os
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("prompt_toolkit", reason="needs the extra repl")
+from cli.echo import ASKED, BURST, BURSTS
 from cli.tmux import NEEDED, Terminal
 
 from gemini_live_trio.repl._commands import PRESS_AGAIN
@@ -26,6 +29,19 @@ def start(terminal: Terminal, *, prompt: str = EMPTY) -> None:
 def leave(terminal: Terminal) -> None:
     terminal.keys("C-d")
     terminal.ended(0)
+
+
+@pytest.fixture
+def burst(tmp_path: Path) -> Iterator[Callable[[int], None]]:
+    """Have so many more bursts of a stream come."""
+    os.mkfifo(tmp_path / ASKED)
+    pipe = os.open(tmp_path / ASKED, os.O_RDWR)
+
+    def ask(count: int) -> None:
+        os.write(pipe, b"." * count)
+
+    yield ask
+    os.close(pipe)
 
 
 def test_several_lines(terminal: Terminal) -> None:
@@ -175,14 +191,19 @@ def test_going_away_and_coming_back(terminal: Terminal) -> None:
     terminal.see(r"^(READY> )?as it still was")
 
 
-def test_typing_while_five_hundred_fragments_come(terminal: Terminal) -> None:
+def test_typing_while_five_hundred_fragments_come(
+    terminal: Terminal, burst: Callable[[int], None]
+) -> None:
     start(terminal)
     terminal.type("stream")
+    burst(1)
     terminal.see(r"^model> 0 1 2 3")
     typed = "a line that nobody disturbs"
     for letter in typed:
+        burst(1)
         terminal.text(letter)
     terminal.keys("M-Enter")
+    burst(BURSTS)
     screen = terminal.see(r"^note> That was all\.$")
     terminal.text("!")
     screen = terminal.see(rf"^you> {typed}\n     !$")
@@ -225,14 +246,17 @@ def test_narrow_terminals(terminal: Terminal, columns: int) -> None:
     leave(terminal)
 
 
-def test_a_resized_terminal(terminal: Terminal) -> None:
+def test_a_resized_terminal(terminal: Terminal, burst: Callable[[int], None]) -> None:
     start(terminal)
     terminal.type("stream")
-    terminal.see(r"^model> 0 1 2 3")
-    for columns in (50, 30, 100):
+    burst(10)
+    terminal.see(rf"^ {10 * BURST - 1} of 500$")
+    for total, columns in ((20, 50), (30, 30), (40, 100)):
         terminal.resize(columns, 24)
-        terminal.see(r"^ \d+ of 500$")
+        burst(10)
+        terminal.see(rf"^ {total * BURST - 1} of 500$")
     terminal.text("typed")
+    burst(BURSTS)
     terminal.see(r"^note> That was all\.$")
     screen = terminal.see(r"^you> typed$")
     assert screen.count("you> typed") == 1

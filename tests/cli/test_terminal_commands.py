@@ -18,6 +18,9 @@ from cli.tmux import NEEDED, Service, Terminal
 pytestmark = [pytest.mark.terminal, NEEDED]
 
 AGAIN = r"^note> Press Ctrl-C again to leave\."
+SLOW = "4"
+"""The pace of a service whose story lasts for more than a minute, and so is under way whenever a
+test comes to it."""
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +138,7 @@ def test_commands_that_write_files(wide: Terminal, url: str, tmp_path: Path) -> 
 
 
 def test_commands_to_the_connection(wide: Terminal) -> None:
-    service = Service("--voice", "tone", "--commands")
+    service = Service("--pace", SLOW, "--voice", "tone", "--commands")
     wide.start("--url", service.url)
     wide.see(r"^note> Connected")
     shows(wide, "/reconnect", r"^note> A new connection; the conversation goes on\.")
@@ -161,7 +164,7 @@ def leave(terminal: Terminal) -> None:
 
 
 def test_ctrl_c_while_the_model_speaks(wide: Terminal) -> None:
-    service = Service("--voice", "tone")
+    service = Service("--pace", SLOW, "--voice", "tone")
     wide.start("--url", service.url)
     wide.see(r"^note> Connected")
     shows(wide, "Tell me a story", r"^model> Once upon")
@@ -221,13 +224,13 @@ def test_ctrl_c_while_it_reconnects(wide: Terminal) -> None:
 
 
 def test_ctrl_c_while_settings_wait(wide: Terminal) -> None:
-    service = Service("--voice", "tone")
+    service = Service("--pace", SLOW, "--voice", "tone")
     wide.start("--url", service.url)
     wide.see(r"^note> Connected")
     shows(wide, "/system set Be brief.", r"^note> Waiting for /apply")
     shows(wide, "Tell me a story", r"^model> Once upon")
     wide.type("/apply")
-    wide.see(r"^you>$")
+    wide.see(r"^you> /apply\n(.*\n)*you>$")
     wide.keys("C-c")
     wide.see(r"^note> Given up\.")
     wide.see(r"/apply to change")

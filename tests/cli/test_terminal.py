@@ -212,6 +212,7 @@ def test_without_a_prompt_it_is_still_a_conversation(
     )
     terminal.type("repeat after me: plain")
     terminal.see(r"^model> .*plain")
+    terminal.see_line_end()  # the model is silent
     terminal.keys("C-c")
     terminal.see(r"^note> Press Ctrl-C again")
     # Another line, and nothing that the model would speak of.

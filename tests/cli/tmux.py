@@ -100,6 +100,10 @@ class Terminal:
                 pytest.fail(f"never saw {pattern!r} in:\n{screen}")
             os.read(self._changes, 65_536)
 
+    def see_line_end(self) -> None:
+        """Wait until what was written last is a whole line."""
+        self.see(lambda _: self.tmux("display", "-p", "-t", self._name, "#{cursor_x}") == "0\n")
+
     def clear(self) -> None:
         """Have the program empty the screen, so that what is seen next is new."""
         self.keys("C-l")

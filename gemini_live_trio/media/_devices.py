@@ -177,6 +177,7 @@ async def open_link(
     callback: Callable[[Link], Callable[..., None]],
     finished: Callable[[], None],
     anew: bool = False,
+    keep: Callable[[Link], bool] | None = None,
 ) -> Link:
     """Open a stream of 16-bit samples, and let it run.
 
@@ -189,6 +190,7 @@ async def open_link(
       callback: Given the link, returns what PortAudio shall call for each block.
       finished: Called in PortAudio's thread when the stream has ended, however.
       anew: The device was lost: look for it in a new list, if one can be made.
+      keep: Given a stream that opened while this was being cancelled; unless true, it is closed.
 
     Raises:
       MissingDependency, MediaError: As in ``open_microphone``.
@@ -225,13 +227,14 @@ async def open_link(
     try:
         return await _in_thread(opened, f"open the {NAMES[direction]}")
     except BaseException:
+        with trio.move_on_after(CLOSE_SECONDS, shield=True):
+            await over.wait()
         with handover:
             given_up = True
             left_here = tuple(arrived)
-        with trio.move_on_after(CLOSE_SECONDS, shield=True):
-            await over.wait()
         for link in left_here:
-            await close_link(link)
+            if keep is None or not keep(link):
+                await close_link(link)
         raise
 
 

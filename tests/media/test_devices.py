@@ -3,17 +3,19 @@
 import math
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import trio
-from media.portaudio import Card, FakeSounddevice
+from media.portaudio import Card, FakeSounddevice, Stream
 
 from gemini_live_trio import errors
 from gemini_live_trio.media import (
     Device,
     DeviceLost,
+    DeviceRestored,
     Microphone,
     MicrophoneBlock,
     MicrophonePaused,
@@ -385,6 +387,60 @@ async def test_a_microphone_that_is_being_looked_for_is_not_opened_after_its_blo
             await lost.wait()
         with trio.fail_after(5):
             await ended.wait()
+    assert not any(stream.open for stream in fake.streams)
+
+
+async def test_a_microphone_that_nobody_waits_for_long_is_lost_and_restored_all_the_same(
+    plug: Plug,
+) -> None:
+    fake = plug(Card("Mic", inputs=1))
+    told: list[object] = []
+    async with open_microphone() as microphone:
+        fake.streams[0].close()
+        with trio.fail_after(10):
+            while len(told) < 3:
+                with trio.move_on_after(0.02):
+                    event = await anext(microphone)
+                    if not isinstance(event, MicrophoneBlock):
+                        told.append(event)
+    assert [type(event) for event in told] == [MicrophonePaused, DeviceLost, DeviceRestored]
+
+
+async def test_a_microphone_that_opens_while_its_reader_gives_up_is_kept_for_the_next(
+    plug: Plug, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = plug(Card("Mic", inputs=1))
+    token = trio.lowlevel.current_trio_token()
+    opening, gate = trio.Event(), threading.Event()
+
+    def slow(stream: Stream) -> None:
+        token.run_sync_soon(opening.set)
+        assert gate.wait(10)
+
+    async with open_microphone() as microphone, trio.open_nursery() as nursery:
+        monkeypatch.setattr(Stream, "start", slow)
+        fake.streams[0].close()
+        while not isinstance(await anext(microphone), DeviceLost):
+            pass
+        reader, gave_up = trio.CancelScope(), trio.Event()
+
+        async def read() -> None:
+            with reader:
+                await anext(microphone)
+            gave_up.set()
+
+        nursery.start_soon(read)
+        await opening.wait()
+        reader.cancel()
+        gate.set()
+        await gave_up.wait()
+        assert reader.cancelled_caught
+        assert isinstance(await anext(microphone), DeviceRestored)
+        assert [stream.open for stream in fake.streams] == [False, True]
+        fake.streams[1].give(b"\1\0" * 320)
+        event = await anext(microphone)
+        assert isinstance(event, MicrophoneBlock)
+        assert event.pcm == b"\1\0" * 320
     assert not any(stream.open for stream in fake.streams)
 
 

@@ -98,7 +98,8 @@ class WavWriter:
         self._closed = True
         # On behalf of a block that may be cancelled already.
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(self._close)
+            # Not in the queue for the threads that the program shares: nothing could end that wait.
+            await trio.to_thread.run_sync(self._close, limiter=trio.CapacityLimiter(1))
 
     def _close(self) -> None:
         try:

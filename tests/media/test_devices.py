@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 from media.portaudio import Card, FakeSounddevice, Stream
+from support import no_thread_to_spare
 
 from gemini_live_trio import errors
 from gemini_live_trio.media import (
@@ -442,6 +443,14 @@ async def test_a_microphone_that_opens_while_its_reader_gives_up_is_kept_for_the
         assert isinstance(event, MicrophoneBlock)
         assert event.pcm == b"\1\0" * 320
     assert not any(stream.open for stream in fake.streams)
+
+
+async def test_devices_open_and_close_while_the_program_has_no_thread_to_spare(plug: Plug) -> None:
+    fake = plug(Card("Both", inputs=1, outputs=1))
+    with no_thread_to_spare(), trio.fail_after(5):
+        async with open_microphone(), open_speaker():
+            pass
+    assert [stream.open for stream in fake.streams] == [False, False]
 
 
 async def test_what_a_device_was_handed_while_it_was_closed_keeps_nobody_waiting(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+from support import no_thread_to_spare
 
 from gemini_live_trio.errors import ConfigError, MediaError
 from gemini_live_trio.media import open_wav_writer
@@ -34,6 +35,28 @@ async def test_half_a_sample_at_the_very_end_is_left_out(tmp_path: Path) -> None
     async with open_wav_writer(tmp_path / "out.wav") as wav:
         await wav.write(b"abc")
     assert content(tmp_path / "out.wav") == (24_000, b"ab")
+
+
+async def test_a_recording_is_finished_while_the_program_has_no_thread_to_spare(
+    tmp_path: Path,
+) -> None:
+    finished = trio.Event()
+
+    async def write(task_status: trio.TaskStatus[trio.Event]) -> None:
+        async with open_wav_writer(tmp_path / "out.wav") as wav:
+            await wav.write(b"abcd")
+            leave = trio.Event()
+            task_status.started(leave)
+            await leave.wait()
+        finished.set()
+
+    async with trio.open_nursery() as nursery:
+        leave = await nursery.start(write)
+        with no_thread_to_spare(), trio.move_on_after(5):
+            leave.set()
+            await finished.wait()
+        assert finished.is_set()
+    assert content(tmp_path / "out.wav") == (24_000, b"abcd")
 
 
 async def test_without_a_word_it_is_a_valid_empty_recording(tmp_path: Path) -> None:

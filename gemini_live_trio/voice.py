@@ -93,8 +93,8 @@ async def run_voice(
       SessionBroken: The session ended by itself; what had been received was played.
       trio.ClosedResourceError: The block of a part that was given has been left.
 
-    Cancellation: at any time. What it opened is closed; what was given to it stays open. Called again
-      with the same session and speaker, it goes on with the answer that is being played.
+    Cancellation: at any time. What it opened is closed; what was given to it stays open. Called
+      again with the same session and speaker, it goes on with the answer that is being played.
     """
     if microphone is False and speaker is False:
         raise ConfigError("A spoken conversation needs a microphone, a speaker or both.")
@@ -237,9 +237,9 @@ class _Ear:
         return self._echo.process(block.pcm, when=block.adc_time, frame=block.frame)
 
 
-_served: Final[
-    weakref.WeakKeyDictionary[Speaker, tuple[weakref.ref[LiveSession], int]]
-] = weakref.WeakKeyDictionary()
+_served: Final[weakref.WeakKeyDictionary[Speaker, tuple[weakref.ref[LiveSession], int]]] = (
+    weakref.WeakKeyDictionary()
+)
 """Which session a speaker served last, and how many generations it had played before.
 
 Of a conversation that is begun again, the answer that still waits is the session's own.

@@ -21,6 +21,8 @@ from gemini_live_trio.media import (
     MicrophoneBlock,
     MicrophonePaused,
     list_devices,
+    measure_echo,
+    open_echo_canceller,
     open_microphone,
     open_speaker,
 )
@@ -280,6 +282,24 @@ async def test_an_absurd_buffer_of_a_speaker_is_refused(
     with pytest.raises(errors.ConfigError, match=words):
         async with open_speaker(**options):
             pass
+
+
+async def test_absurd_times_are_refused_before_they_reach_a_callback(plug: Plug) -> None:
+    plug(Card("Both", inputs=1, outputs=1))
+    absurd: Any
+    async with (
+        open_speaker() as speaker,
+        open_microphone() as microphone,
+        open_echo_canceller("off") as echo,
+    ):
+        for absurd in ("2", None, -1, math.nan):
+            with (
+                pytest.raises(errors.ConfigError, match=r"seconds must be 0\.0 to 86,400"),
+                speaker.tap(seconds=absurd),
+            ):
+                pass
+            with pytest.raises(errors.ConfigError, match="seconds must be 3 to 60"):
+                await measure_echo(microphone, speaker, echo, seconds=absurd)
 
 
 async def test_an_array_is_refused_where_bytes_are_played(plug: Plug) -> None:

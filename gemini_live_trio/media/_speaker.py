@@ -340,6 +340,8 @@ class Speaker:
 
     def _close(self) -> None:
         self._closed = True
+        with self._lock:
+            self._heard.lost(self._now())  # the clock goes with the device
         self._wake()
 
     def _rendering(self, link: Link) -> Work:

@@ -366,6 +366,14 @@ async def test_a_dead_stream_that_tells_no_time_is_no_fault(plug: Plug) -> None:
         assert speaker.position(1) == pytest.approx(0.01)
 
 
+async def test_what_was_heard_is_known_after_the_speaker_was_closed(plug: Plug) -> None:
+    fake = plug(Card("Out", outputs=1))
+    async with open_speaker(prebuffer_ms=0) as speaker:
+        speaker.play_nowait(b"\x00\x10" * 480, generation=1)
+        fake.streams[0].take(at=99.99)
+    assert speaker.position(1) == pytest.approx(0.01)
+
+
 async def test_frames_count_what_was_thrown_away_while_muted(plug: Plug) -> None:
     fake = plug(Card("Mic", inputs=1))
     async with open_microphone(buffer_ms=2_000) as microphone:

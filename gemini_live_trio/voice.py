@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import trio
 
@@ -92,10 +93,16 @@ async def run_voice(
       SessionBroken: The session ended by itself; what had been received was played.
       trio.ClosedResourceError: The block of a part that was given has been left.
 
-    Cancellation: at any time. What it opened is closed; what was given to it stays open.
+    Cancellation: at any time. What it opened is closed; what was given to it stays open. Called
+      again with the same session and speaker, it goes on with the answer that is being played.
     """
     if microphone is False and speaker is False:
         raise ConfigError("A spoken conversation needs a microphone, a speaker or both.")
+    if not isinstance(echo, str) and not callable(getattr(echo, "process", None)):
+        raise ConfigError(
+            "echo must be an open canceller or what open_echo_canceller takes, such as "
+            f"'headphones', not {echo!r}."
+        )
     async with AsyncExitStack() as stack:
         # First, so that nothing is missed while devices open.
         kinds = [] if speaker is False else [ModelAudio, Interrupted]
@@ -230,17 +237,30 @@ class _Ear:
         return self._echo.process(block.pcm, when=block.adc_time, frame=block.frame)
 
 
+_served: Final[weakref.WeakKeyDictionary[Speaker, tuple[weakref.ref[LiveSession], int]]] = (
+    weakref.WeakKeyDictionary()
+)
+"""Which session a speaker served last, and how many generations it had played before.
+
+Of a conversation that is begun again, the answer that still waits is the session's own.
+"""
+
+
 class _Mouth:
     """From the session to the speaker."""
 
     def __init__(self, session: LiveSession, speaker: Speaker) -> None:
         self._session = session
         self._speaker = speaker
-        self._before = speaker.newest_generation or 0
+        newest = speaker.newest_generation or 0
+        served, before = _served.get(speaker, (None, 0))
+        again = served is not None and served() is session
+        self._before = before if again else newest
         """A session counts its generations from 1, and the speaker may have served another."""
-        self._newest: int | None = None
+        _served[speaker] = (weakref.ref(session), self._before)
+        self._newest: int | None = newest - self._before or None
         """The newest generation that was handed to the speaker, in the session's numbers."""
-        self._played: dict[int, float] = {}
+        self._played: dict[int, float] = {} if self._newest is None else {self._newest: 0.0}
         """What the session knows to be heard, of the newest generations."""
 
     def take(self, event: Event) -> None:

@@ -88,3 +88,17 @@ def most_bytes(count: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def no_thread_to_spare() -> Iterator[None]:
+    """Hold all threads that Trio shares out, as many tools at work would."""
+    threads = trio.to_thread.current_default_thread_limiter()
+    taken = [object() for _ in range(int(threads.available_tokens))]
+    for borrower in taken:
+        threads.acquire_on_behalf_of_nowait(borrower)
+    try:
+        yield
+    finally:
+        for borrower in taken:
+            threads.release_on_behalf_of(borrower)

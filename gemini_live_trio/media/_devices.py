@@ -177,6 +177,7 @@ async def open_link(
     callback: Callable[[Link], Callable[..., None]],
     finished: Callable[[], None],
     anew: bool = False,
+    keep: Callable[[Link], bool] | None = None,
 ) -> Link:
     """Open a stream of 16-bit samples, and let it run.
 
@@ -189,6 +190,7 @@ async def open_link(
       callback: Given the link, returns what PortAudio shall call for each block.
       finished: Called in PortAudio's thread when the stream has ended, however.
       anew: The device was lost: look for it in a new list, if one can be made.
+      keep: Given a stream that opened while this was being cancelled; unless true, it is closed.
 
     Raises:
       MissingDependency, MediaError: As in ``open_microphone``.
@@ -225,20 +227,21 @@ async def open_link(
     try:
         return await _in_thread(opened, f"open the {NAMES[direction]}")
     except BaseException:
+        with trio.move_on_after(CLOSE_SECONDS, shield=True):
+            await over.wait()
         with handover:
             given_up = True
             left_here = tuple(arrived)
-        with trio.move_on_after(CLOSE_SECONDS, shield=True):
-            await over.wait()
         for link in left_here:
-            await close_link(link)
+            if keep is None or not keep(link):
+                await close_link(link)
         raise
 
 
 async def close_link(link: Link) -> None:
     """Close a stream, in the time that there is for it, also when cancelled."""
     with trio.move_on_after(CLOSE_SECONDS, shield=True) as scope:
-        await trio.to_thread.run_sync(_close, link, abandon_on_cancel=True)
+        await trio.to_thread.run_sync(_close, link, abandon_on_cancel=True, limiter=_at_once())
     if scope.cancelled_caught:
         _log.warning(
             "%s did not close within %.0f s and was left behind", link.device.name, CLOSE_SECONDS
@@ -256,10 +259,18 @@ def _close(link: Link) -> None:
             _portaudio.release()
 
 
+def _at_once() -> trio.CapacityLimiter:
+    """Let a call have its thread also while the program's own calls hold all that Trio shares out.
+
+    Else a microphone would stay open because 40 tools are at work.
+    """
+    return trio.CapacityLimiter(1)
+
+
 async def _in_thread(call: Callable[[], T], what: str) -> T:
     try:
         with trio.fail_after(OPEN_SECONDS):
-            return await trio.to_thread.run_sync(call, abandon_on_cancel=True)
+            return await trio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=_at_once())
     except trio.TooSlowError:
         raise MediaError(
             f"The system did not {what} within {OPEN_SECONDS:.0f} s; its sound service may hang."

@@ -10,6 +10,7 @@ import trio
 
 from ..errors import ConfigError, MediaError
 from ._echo import RATE_HZ, EchoChoice
+from ._limits import check_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,7 +113,7 @@ async def measure_echo(
       microphone: Open, unmuted, with 16,000 samples a second, and nobody else reads it.
       speaker: Open; nothing else is played.
       canceller: What is tested.
-      seconds: Length of the test signal; with less than 6 not much is learned.
+      seconds: Length of the test signal, 3 to 60; with less than 6 not much is learned.
 
     Raises:
       ConfigError: The microphone has another rate, or the time makes no sense.
@@ -122,8 +123,7 @@ async def measure_echo(
     """
     if microphone.rate_hz != RATE_HZ:
         raise ConfigError(f"The microphone must give 16,000 samples, not {microphone.rate_hz}.")
-    if not SHORTEST <= seconds <= LONGEST:
-        raise ConfigError(f"A test lasts {SHORTEST} to {LONGEST} s, not {seconds!r}.")
+    check_number("seconds", seconds, SHORTEST, LONGEST, whole=False)
     from ._echo_signal import Probe, measured, speech_like
     from ._echo_stage import Stage
 

@@ -70,12 +70,19 @@ def open_webrtc() -> Webrtc:
     """Return a canceller.
 
     Raises:
-      MissingDependency: The extra ``aec`` isn't installed, or doesn't run on this system.
+      MissingDependency: The extra ``aec`` isn't installed, or doesn't run on this system or with
+        what else is installed.
     """
     try:
         from livekit import rtc
     except (ImportError, OSError) as error:  # OSError: its library doesn't suit the system
         raise MissingDependency(
             'Echo cancelling with WebRTC needs: pip install "gemini-live-trio[aec]"'
+        ) from error
+    except Exception as error:  # such as protobuf's, where another package keeps an old one
+        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        raise MissingDependency(
+            f"Echo cancelling with WebRTC is installed and can't be loaded ({reason}); try: "
+            'pip install --upgrade --force-reinstall "gemini-live-trio[aec]"'
         ) from error
     return Webrtc(rtc)

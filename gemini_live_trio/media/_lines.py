@@ -97,6 +97,7 @@ class Line:
 
     Attributes:
       link: The stream, ``None`` while there is none.
+      lost: Whether it was told that the device is lost, and not yet that it is back.
       name: The name of the device, the last one while there is none.
       restored: How often a lost device was found again.
     """
@@ -113,6 +114,7 @@ class Line:
         wake: Callable[[], None],
     ) -> None:
         self.link: Link | None = None
+        self.lost: bool = False
         self.name: str = ""
         self.restored: int = 0
         self._direction: Direction = direction
@@ -126,12 +128,16 @@ class Line:
         self._watch = _Watch(trio.current_time())
         self._lost_at = 0.0
         self._tries = 0
+        self._try_at = 0.0
         self._over = trio.Event()
 
-    async def open(self, *, anew: bool = False) -> None:
-        """Open the stream; raises and is cancelled like ``open_link``."""
+    async def open(self, *, again: bool = False) -> None:
+        """Open the stream; raises and is cancelled like ``open_link``.
+
+        When it is opened again, one that opens while this is being cancelled is kept.
+        """
         watch = self._watch = _Watch(trio.current_time())
-        self.link = await open_link(
+        link = await open_link(
             self._direction,
             self._device,
             rate_hz=self._rate_hz,
@@ -139,9 +145,20 @@ class Line:
             latency=self._latency,
             callback=lambda link: self._callback(link, watch),
             finished=lambda: self._finished(watch),
-            anew=anew,
+            anew=again,
+            keep=self._keep if again else None,
         )
-        self.name = self.link.device.name
+        self._use(link)
+
+    def _use(self, link: Link) -> None:
+        self.link = link
+        self.name = link.device.name
+
+    def _keep(self, link: Link) -> bool:
+        if self._over.is_set():
+            return False
+        self._use(link)
+        return True
 
     async def close(self) -> None:
         """Close the stream, if there is one, also when cancelled."""
@@ -166,29 +183,35 @@ class Line:
         death = self._watch.death(trio.current_time())
         if not death:
             return None
-        self._lost_at = trio.current_time()
+        self.lost = True
+        self._lost_at = self._try_at = trio.current_time()
         self._tries = 0
         kind = NAMES[self._direction]
         return DeviceLost(self.name, f"The {kind} {self.name!r} was lost: {death}.")
 
     async def retry(self) -> DeviceRestored | None:
-        """Wait a little, then try once to open the device again.
+        """Wait until it is time, then try once to open the device again.
 
-        Cancellation: at any time; a stream that opened meanwhile is closed.
+        Cancellation: at any time. The next call goes on where this one was: when it is time stays,
+          and so does a stream that opened within the two seconds that a driver is waited for.
         """
-        delay = RETRY_SECONDS[min(self._tries, len(RETRY_SECONDS) - 1)]
-        self._tries += 1
-        with trio.move_on_after(delay):
-            await self._over.wait()
-        if self._over.is_set():
-            return None
-        try:
-            await self.open(anew=True)
-        except MediaError:
-            return None  # it is told that the device is lost, and by no word that it is back
+        if self.link is None:
+            with trio.move_on_at(self._try_at):
+                await self._over.wait()
+            if self._over.is_set():
+                return None
+            try:
+                await self.open(again=True)
+            except MediaError:
+                return None  # it is told that the device is lost, and by no word that it is back
+            finally:
+                self._tries += 1
+                delay = RETRY_SECONDS[min(self._tries, len(RETRY_SECONDS) - 1)]
+                self._try_at = trio.current_time() + delay
         if self._over.is_set():
             await self.close()
             return None
+        self.lost = False
         self.restored += 1
         return DeviceRestored(self.name, trio.current_time() - self._lost_at)
 

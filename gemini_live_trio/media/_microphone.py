@@ -211,7 +211,7 @@ class Microphone:
         """Give out what is heard from now on; nothing that was heard while muted."""
         if self._muted:
             self._muted = False
-            self._paused = self._line.link is None
+            self._paused = self._line.lost
 
     @property
     def level_dbfs(self) -> float:
@@ -276,15 +276,13 @@ class Microphone:
         return event
 
     async def _wait(self) -> None:
-        if self._line.link is None:
+        if self._line.lost:
             restored = await self._line.retry()
             if restored is not None:
                 self._ready.append(restored)
                 self._paused = self._muted
             return
-        with trio.move_on_after(LOOK_SECONDS):
-            await self._news.wait()
-        self._check_open()
+        # Before it waits, since whoever calls may never wait for long.
         lost = self._line.trouble()
         if lost is not None:
             while self._ring:
@@ -292,6 +290,9 @@ class Microphone:
             self._end_in_silence()
             self._ready.append(lost)
             await self._line.close()
+            return
+        with trio.move_on_after(LOOK_SECONDS):
+            await self._news.wait()
 
     def _take(self) -> None:
         """Make blocks of the oldest that the callback has left here."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, TypeAlias, cast, get_args
@@ -104,9 +104,23 @@ class _Content:
 
     def __init__(self, file: BinaryIO) -> None:
         self.trouble: OSError | None = None
-        self.seek: Callable[..., int] = file.seek
-        self.tell: Callable[[], int] = file.tell
         self._file: Any = file
+        self._astray = False
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go there; damaged headers ask for places before the beginning."""
+        try:
+            return int(self._file.seek(offset, whence))
+        except (OSError, ValueError):
+            self._astray = True  # an exception would be written to standard error, and be a 0
+            return -1
+
+    def tell(self) -> int:
+        """Return the place; -1 right after there was none, by which libsndfile knows."""
+        if self._astray:
+            self._astray = False
+            return -1
+        return int(self._file.tell())
 
     def readinto(self, buffer: Any) -> int:
         try:

@@ -238,8 +238,12 @@ class Speaker:
         """Take what is played, block by block, from here to the end of the block.
 
         Args:
-          seconds: How much may wait; the oldest makes room, and is counted.
+          seconds: How much may wait, 0 to 86,400; the oldest makes room, and is counted.
+
+        Raises:
+          ConfigError: The time makes no sense.
         """
+        check_number("seconds", seconds, 0.0, MOST_BUFFER_SECONDS, whole=False)
         tap = SpeakerTap(seconds=seconds)
         self._taps = (*self._taps, tap)
         try:
@@ -336,6 +340,8 @@ class Speaker:
 
     def _close(self) -> None:
         self._closed = True
+        with self._lock:
+            self._heard.lost(self._now())  # the clock goes with the device
         self._wake()
 
     def _rendering(self, link: Link) -> Work:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import wave
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 
 import trio
 
 from ..errors import MediaError
 from ._files import path_of
 from ._limits import check_pcm, check_rate
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 __all__ = ["WavWriter", "open_wav_writer"]
 
@@ -23,6 +27,19 @@ MOST_BYTES = 0xFFFF_0000
 """Of sound; a WAV counts them in 32 bits. A day of the model's voice."""
 BUFFER_BYTES = 48_000
 """A second of the model's voice; so much is lost if the process is killed."""
+MOST_HELD_BYTES = 60 * BUFFER_BYTES
+"""What waits for a disk that refuses it; more isn't taken."""
+
+
+class _File(io.FileIO):
+    """A file without a buffer, in which a part of what was refused would stay."""
+
+    def write(self, data: Buffer, /) -> int:
+        rest = memoryview(data).cast("B")
+        count = len(rest)
+        while rest:
+            rest = rest[super().write(rest) :]
+        return count
 
 
 class WavWriter:
@@ -32,7 +49,7 @@ class WavWriter:
       seconds: How much sound it was given.
     """
 
-    def __init__(self, path: Path, raw: BinaryIO) -> None:
+    def __init__(self, path: Path, raw: _File) -> None:
         self.seconds: float = 0.0
         self._path = path
         self._raw = raw
@@ -55,7 +72,8 @@ class WavWriter:
         Raises:
           ConfigError: The rate makes no sense, or the sound isn't bytes.
           MediaError: The rate changed, the file has 4 GiB, which is all that a WAV can have, or the
-            disk refuses. In the first two cases nothing of the piece was taken.
+            disk refuses. In the first two cases nothing of the piece was taken, and neither in the
+            third once a minute of the model's voice waits for the disk.
           trio.ClosedResourceError: The block was left.
 
         Cancellation: the piece has been taken; what is written to disk is whole.
@@ -77,6 +95,8 @@ class WavWriter:
                 f"{self._path} is full: a WAV has 4 GiB at most, and this one lasts "
                 f"{self.seconds / 3600:.1f} hours. Begin another."
             )
+        if len(self._held) >= MOST_HELD_BYTES:
+            await trio.to_thread.run_sync(self._flush)
         self._taken += len(sound)
         self._held += sound
         self.seconds += len(sound) / 2 / rate_hz
@@ -87,10 +107,19 @@ class WavWriter:
 
     def _flush(self) -> None:
         whole = len(self._held) // 2 * 2
+        frames, place = self._file.tell(), self._raw.tell()
         try:
             # Brings the header up to date as well.
             self._file.writeframes(bytes(self._held[:whole]))
         except OSError as error:
+            if self._file.tell() == frames:
+                # A part may be there, and the next try writes all of it.
+                self._raw.seek(place)
+                with suppress(OSError):
+                    self._raw.truncate()
+            else:  # only the header failed
+                self._raw.seek(0, os.SEEK_END)
+                del self._held[:whole]
             raise _refused(self._path, error) from None
         del self._held[:whole]
 
@@ -98,7 +127,8 @@ class WavWriter:
         self._closed = True
         # On behalf of a block that may be cancelled already.
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(self._close)
+            # Not in the queue for the threads that the program shares: nothing could end that wait.
+            await trio.to_thread.run_sync(self._close, limiter=trio.CapacityLimiter(1))
 
     def _close(self) -> None:
         try:
@@ -143,11 +173,11 @@ async def open_wav_writer(path: str | os.PathLike[str]) -> AsyncIterator[WavWrit
     await writer._finish()
 
 
-def _create(path: Path) -> BinaryIO:
+def _create(path: Path) -> _File:
     unfit = MediaError(f"{path} is no ordinary file, so a WAV can't be written to it.")
     if path.exists() and stat.S_ISFIFO(path.stat().st_mode):
         raise unfit  # opening it would wait for somebody who reads
-    raw = path.open("wb")
+    raw = _File(path, "wb")
     if not raw.seekable():
         raw.close()
         raise unfit

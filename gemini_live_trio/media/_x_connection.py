@@ -87,8 +87,8 @@ class Connection:
             if isinstance(reason, bytes):
                 reason = reason.decode("utf-8", "replace")
             text = f"Can't connect to the display {self.name}: {reason.strip().rstrip('.')}."
-        except DEAD as trouble:
-            text = f"Can't connect to the display {self.name}: {trouble}."
+        except (*DEAD, OverflowError) as trouble:  # the latter of a number that no port has
+            text = f"Can't connect to the display {self.name}: {str(trouble).rstrip('.')}."
         else:
             # They show in the next request that has a reply.
             self.wire.set_error_handler(_say_nothing)

@@ -3,21 +3,26 @@
 import math
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import trio
-from media.portaudio import Card, FakeSounddevice
+from media.portaudio import Card, FakeSounddevice, Stream
+from support import no_thread_to_spare
 
 from gemini_live_trio import errors
 from gemini_live_trio.media import (
     Device,
     DeviceLost,
+    DeviceRestored,
     Microphone,
     MicrophoneBlock,
     MicrophonePaused,
     list_devices,
+    measure_echo,
+    open_echo_canceller,
     open_microphone,
     open_speaker,
 )
@@ -279,6 +284,24 @@ async def test_an_absurd_buffer_of_a_speaker_is_refused(
             pass
 
 
+async def test_absurd_times_are_refused_before_they_reach_a_callback(plug: Plug) -> None:
+    plug(Card("Both", inputs=1, outputs=1))
+    absurd: Any
+    async with (
+        open_speaker() as speaker,
+        open_microphone() as microphone,
+        open_echo_canceller("off") as echo,
+    ):
+        for absurd in ("2", None, -1, math.nan):
+            with (
+                pytest.raises(errors.ConfigError, match=r"seconds must be 0\.0 to 86,400"),
+                speaker.tap(seconds=absurd),
+            ):
+                pass
+            with pytest.raises(errors.ConfigError, match="seconds must be 3 to 60"):
+                await measure_echo(microphone, speaker, echo, seconds=absurd)
+
+
 async def test_an_array_is_refused_where_bytes_are_played(plug: Plug) -> None:
     plug(Card("Out", outputs=1))
     async with open_speaker() as speaker:
@@ -343,6 +366,14 @@ async def test_a_dead_stream_that_tells_no_time_is_no_fault(plug: Plug) -> None:
         assert speaker.position(1) == pytest.approx(0.01)
 
 
+async def test_what_was_heard_is_known_after_the_speaker_was_closed(plug: Plug) -> None:
+    fake = plug(Card("Out", outputs=1))
+    async with open_speaker(prebuffer_ms=0) as speaker:
+        speaker.play_nowait(b"\x00\x10" * 480, generation=1)
+        fake.streams[0].take(at=99.99)
+    assert speaker.position(1) == pytest.approx(0.01)
+
+
 async def test_frames_count_what_was_thrown_away_while_muted(plug: Plug) -> None:
     fake = plug(Card("Mic", inputs=1))
     async with open_microphone(buffer_ms=2_000) as microphone:
@@ -386,6 +417,68 @@ async def test_a_microphone_that_is_being_looked_for_is_not_opened_after_its_blo
         with trio.fail_after(5):
             await ended.wait()
     assert not any(stream.open for stream in fake.streams)
+
+
+async def test_a_microphone_that_nobody_waits_for_long_is_lost_and_restored_all_the_same(
+    plug: Plug,
+) -> None:
+    fake = plug(Card("Mic", inputs=1))
+    told: list[object] = []
+    async with open_microphone() as microphone:
+        fake.streams[0].close()
+        with trio.fail_after(10):
+            while len(told) < 3:
+                with trio.move_on_after(0.02):
+                    event = await anext(microphone)
+                    if not isinstance(event, MicrophoneBlock):
+                        told.append(event)
+    assert [type(event) for event in told] == [MicrophonePaused, DeviceLost, DeviceRestored]
+
+
+async def test_a_microphone_that_opens_while_its_reader_gives_up_is_kept_for_the_next(
+    plug: Plug, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = plug(Card("Mic", inputs=1))
+    token = trio.lowlevel.current_trio_token()
+    opening, gate = trio.Event(), threading.Event()
+
+    def slow(stream: Stream) -> None:
+        token.run_sync_soon(opening.set)
+        assert gate.wait(10)
+
+    async with open_microphone() as microphone, trio.open_nursery() as nursery:
+        monkeypatch.setattr(Stream, "start", slow)
+        fake.streams[0].close()
+        while not isinstance(await anext(microphone), DeviceLost):
+            pass
+        reader, gave_up = trio.CancelScope(), trio.Event()
+
+        async def read() -> None:
+            with reader:
+                await anext(microphone)
+            gave_up.set()
+
+        nursery.start_soon(read)
+        await opening.wait()
+        reader.cancel()
+        gate.set()
+        await gave_up.wait()
+        assert reader.cancelled_caught
+        assert isinstance(await anext(microphone), DeviceRestored)
+        assert [stream.open for stream in fake.streams] == [False, True]
+        fake.streams[1].give(b"\1\0" * 320)
+        event = await anext(microphone)
+        assert isinstance(event, MicrophoneBlock)
+        assert event.pcm == b"\1\0" * 320
+    assert not any(stream.open for stream in fake.streams)
+
+
+async def test_devices_open_and_close_while_the_program_has_no_thread_to_spare(plug: Plug) -> None:
+    fake = plug(Card("Both", inputs=1, outputs=1))
+    with no_thread_to_spare(), trio.fail_after(5):
+        async with open_microphone(), open_speaker():
+            pass
+    assert [stream.open for stream in fake.streams] == [False, False]
 
 
 async def test_what_a_device_was_handed_while_it_was_closed_keeps_nobody_waiting(

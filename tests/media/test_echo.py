@@ -4,6 +4,7 @@ import logging
 import math
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ from media.echoes import (  # noqa: E402
     through,
 )
 
-from gemini_live_trio.errors import ConfigError  # noqa: E402
+from gemini_live_trio.errors import ConfigError, MissingDependency  # noqa: E402
 from gemini_live_trio.media._echo import open_echo_canceller  # noqa: E402
 from gemini_live_trio.media._echo_drift import EchoWatch  # noqa: E402
 
@@ -366,6 +367,32 @@ def without(*missing: str, asked: str) -> list[str]:
     )
     assert run.returncode == 0, run.stderr
     return run.stdout.splitlines()
+
+
+async def test_a_livekit_that_can_not_be_loaded_is_passed_over_and_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    needs("speexdsp")
+    (tmp_path / "livekit").mkdir()
+    (tmp_path / "livekit" / "__init__.py").touch()
+    (tmp_path / "livekit" / "rtc.py").write_text(
+        "raise TypeError('Descriptors cannot be created directly.\\nIf this call came from ...')"
+    )
+    for name in [name for name in sys.modules if name.split(".")[0] == "livekit"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingDependency) as caught:
+        async with open_echo_canceller("webrtc"):
+            pass
+    assert str(caught.value) == (
+        "Echo cancelling with WebRTC is installed and can't be loaded (Descriptors cannot be "
+        "created directly); try: "
+        'pip install --upgrade --force-reinstall "gemini-live-trio[aec]"'
+    )
+    async with open_echo_canceller() as echo:
+        assert echo.choice.backend == "speexdsp"
+        assert echo.choice.missing == {"webrtc": str(caught.value)}
+    del sys.modules["livekit"]
 
 
 def test_without_livekit_it_is_speexdsp():

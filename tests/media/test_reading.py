@@ -294,6 +294,21 @@ async def test_a_wav_from_a_pipe_is_whole_although_its_length_is_unknown(tmp_pat
     assert (len(samples), warnings) == (16_000, [])
 
 
+async def test_a_header_that_points_before_the_file_writes_nothing_to_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "odd.aiff"
+    soundfile.write(path, np.zeros(480, np.float32), 48_000, format="AIFF", subtype="PCM_16")
+    damaged = bytearray(path.read_bytes())
+    damaged[38] = 0xFF  # in the name of the chunk that holds the sound
+    path.write_bytes(damaged)
+    with pytest.raises(MediaError, match="is not a sound file"):
+        async with open_sound(path) as sound:
+            async for _ in sound:
+                pass
+    assert capfd.readouterr().err == ""
+
+
 async def test_a_damaged_flac_gives_what_comes_before(tmp_path: Path) -> None:
     path = tmp_path / "cut.flac"
     soundfile.write(path, tone(16_000, 4.0), 16_000)

@@ -4,15 +4,17 @@ import array
 import os
 import struct
 import wave
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+from support import most_bytes, no_thread_to_spare
 
 from gemini_live_trio.errors import ConfigError, MediaError
 from gemini_live_trio.media import open_wav_writer
-from gemini_live_trio.media._writing import MOST_BYTES
+from gemini_live_trio.media._writing import BUFFER_BYTES, MOST_BYTES, MOST_HELD_BYTES
 
 
 def content(path: Path) -> tuple[int, bytes]:
@@ -34,6 +36,28 @@ async def test_half_a_sample_at_the_very_end_is_left_out(tmp_path: Path) -> None
     async with open_wav_writer(tmp_path / "out.wav") as wav:
         await wav.write(b"abc")
     assert content(tmp_path / "out.wav") == (24_000, b"ab")
+
+
+async def test_a_recording_is_finished_while_the_program_has_no_thread_to_spare(
+    tmp_path: Path,
+) -> None:
+    finished = trio.Event()
+
+    async def write(task_status: trio.TaskStatus[trio.Event]) -> None:
+        async with open_wav_writer(tmp_path / "out.wav") as wav:
+            await wav.write(b"abcd")
+            leave = trio.Event()
+            task_status.started(leave)
+            await leave.wait()
+        finished.set()
+
+    async with trio.open_nursery() as nursery:
+        leave = await nursery.start(write)
+        with no_thread_to_spare(), trio.move_on_after(5):
+            leave.set()
+            await finished.wait()
+        assert finished.is_set()
+    assert content(tmp_path / "out.wav") == (24_000, b"abcd")
 
 
 async def test_without_a_word_it_is_a_valid_empty_recording(tmp_path: Path) -> None:
@@ -161,3 +185,23 @@ async def test_what_names_no_file_is_refused(path: Any) -> None:
     with pytest.raises(ConfigError, match="A file is named by"):
         async with open_wav_writer(path):
             pass
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the limit is POSIX's")
+async def test_a_disk_that_stays_full_fills_no_memory_and_loses_nothing_that_it_took(
+    tmp_path: Path,
+) -> None:
+    second = os.urandom(BUFFER_BYTES)
+    taken = 0
+    async with open_wav_writer(tmp_path / "out.wav") as wav:
+        with most_bytes(100_000):
+            for _ in range(100):
+                before = wav.seconds
+                with suppress(MediaError):
+                    await wav.write(second)
+                taken += wav.seconds > before
+        assert len(wav._held) == MOST_HELD_BYTES
+        assert taken < 70
+        await wav.write(second)
+    _, said = content(tmp_path / "out.wav")
+    assert said == second * (taken + 1)

@@ -138,6 +138,7 @@ async def test_a_display_that_keeps_its_windows_secret(
     ("display", "sentence"),
     [
         (":4711", r"^Can't connect to the display :4711: .*[a-z]\.$"),
+        (":99999", r"^Can't connect to the display :99999: .*0-65535\.$"),
         ("nonsense", r'^"nonsense" is no name of a display; they look like ":0" or "host:0.0".$'),
     ],
 )

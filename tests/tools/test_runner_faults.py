@@ -664,6 +664,29 @@ async def test_what_is_no_exception_leaves_as_itself(
     assert [outcome for _, outcome in s.witness.outcomes()] == [REFUSED] * 2
 
 
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+async def test_what_must_finish_holds_up_ctrl_c_no_longer_than_its_deadline(
+    kind: type[BaseException], autojump_clock: MockClock
+) -> None:
+    reasons = []
+
+    async def other(_args: Args, context: ToolContext) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            reasons.append((context.cancel_reason, trio.current_time() - raised_at))
+
+    with pytest.raises(kind):
+        async with stage(raises(kind()), make(other, "other", must_finish=True, timeout=900)) as s:
+            await s.server.call("other")
+            await s.witness.until(lambda: started(s))
+            raised_at = trio.current_time()
+            await s.server.call("look")
+            await trio.sleep(1_000)
+    assert reasons == [("the session is ending", pytest.approx(10, abs=1))]
+    assert [outcome for _, outcome in s.witness.outcomes()] == [REFUSED] * 2
+
+
 async def test_the_blocks_own_exception_leaves_unchanged(autojump_clock: MockClock) -> None:
     mine = KeyError("mine")
     with pytest.raises(KeyError) as caught:

@@ -39,7 +39,15 @@ from gemini_live_trio.events import (
     TurnComplete,
 )
 from gemini_live_trio.simulator import open_simulator
-from gemini_live_trio.tools import McpTools, Tool, ToolContext, ToolPolicy, open_tool_runner, tool
+from gemini_live_trio.tools import (
+    Call,
+    McpTools,
+    Tool,
+    ToolContext,
+    ToolPolicy,
+    open_tool_runner,
+    tool,
+)
 from gemini_live_trio.tools._declaring import declarations, gather
 
 ALL_MODELS = [M25, M31, M38, THINKING]
@@ -183,9 +191,9 @@ async def test_scheduling_is_told(
         (M31, {"on_result": "silent"}, "waits for this one; leave it out."),
         (M25, {"on_result": "silent"}, "leave it out, or add blocking=False"),
         (M38, {"blocking": True, "on_result": "interrupt"}, "waits for this one"),
-        (M38, {"timeout": 0}, "timeout must be more than 0"),
-        (M38, {"timeout": float("nan")}, "timeout must be more than 0"),
-        (M38, {"limit": 0}, "limit must be an int from 1"),
+        (M38, {"timeout": 0}, "timeout=0 is none"),
+        (M38, {"timeout": float("nan")}, "timeout=nan is none"),
+        (M38, {"limit": 0}, "limit=0 is none: use an int from 1"),
     ],
 )
 async def test_what_the_model_does_not_have_is_refused_before_any_io(
@@ -242,8 +250,21 @@ class Lamp:
         ({"look": gives}, "not a dict."),
         ([[gives(1)]], "There is a list in tools: write tools=[*first, *second]"),
         ([McpTools([gives(1)])], "There is a McpTools in tools"),
-        ([gives(1, timeout="3")], "look: timeout must be more than 0 s, not '3'"),
-        ([gives(1, limit=1.5)], "look: limit must be an int from 1, not 1.5"),
+        ([gives(1, timeout="3")], "look: timeout='3' is none: use seconds above 0"),
+        ([gives(1, limit=1.5)], "look: limit=1.5 is none: use an int from 1"),
+        ([gives(1, limit_bytes=0)], "look: limit_bytes=0 is none: use an int from 1"),
+        ([gives(1, on_result="whenidle")], "look: on_result='whenidle' is none: use 'interrupt'"),
+        ([gives(1, on_result=["silent"])], "look: on_result=['silent'] is none"),
+        ([gives(1, blocking="no")], "look: blocking='no' is none: use True or False"),
+        ([gives(1, must_finish=None)], "look: must_finish=None is none"),
+        (
+            [Tool(declaration={"name": "f"}, handler=gives(1).handler)],  # type: ignore[arg-type]
+            "Tool(declaration=...) takes a wire.FunctionDeclaration, not a dict",
+        ),
+        (
+            [Tool(declaration=wire.FunctionDeclaration(name="f"), handler=3)],  # type: ignore[arg-type]
+            "f: Tool(handler=...) takes a function, not a int",
+        ),
         ([Lamp.light], "@tool light is a method: take the tool from an instance"),
         ([1], "1 isn't a tool"),
         (["look"], "'look' isn't a tool"),
@@ -400,6 +421,12 @@ def test_a_policy_has_no_nothings(field: str) -> None:
 def test_a_policy_compares_with_a_function() -> None:
     with pytest.raises(ConfigError, match="same_call must be a function of two calls, not True"):
         ToolPolicy(same_call=True)  # type: ignore[arg-type]
+
+    async def same(_earlier: Call, _new: Call) -> bool:
+        return False
+
+    with pytest.raises(ConfigError, match="same_call must not wait: write def"):
+        ToolPolicy(same_call=same)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("policy", [30, {"timeout": 30}])

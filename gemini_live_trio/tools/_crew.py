@@ -246,7 +246,7 @@ class Crew:
         """A tool says how far it is."""
         if self._desk is not None and not job.run.over and job.reason is None:
             call = job.entry.call
-            self._desk.publish(ToolProgress(call.id, call.name, text))
+            self._desk.publish(ToolProgress(call.id, call.name, str(text)))
 
     async def _serve(self, job: _Job) -> None:
         """Run a tool, and answer the calls that want it."""

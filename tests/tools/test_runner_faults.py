@@ -343,6 +343,22 @@ async def test_progress_that_floods(model: str, autojump_clock: MockClock) -> No
         assert s.session.statistics().queues.events <= 4_097
 
 
+async def test_progress_of_any_length_takes_no_more_than_its_room(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(_args: Args, context: ToolContext) -> str:
+        for _ in range(200):
+            context.progress("x" * 2**20)
+        await trio.lowlevel.checkpoint()
+        return "x"
+
+    async with stage(make(handler)) as s:
+        assert await s.answered(await s.server.call("look")) == [{"output": "x"}]
+        queues = s.session.statistics().queues
+        assert queues.events < 50
+        assert 10 * 2**20 < queues.event_bytes <= 32 * 2**20
+
+
 @pytest.mark.parametrize("result", ["x" * 50 * 2**20, ["x" * 1_000] * 52_000, b"x" * 50 * 2**20])
 async def test_a_result_of_fifty_mebibytes(result: Any, autojump_clock: MockClock) -> None:
     async with stage(gives(result)) as s:

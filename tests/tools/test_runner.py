@@ -26,7 +26,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from gemini_live_trio import GeminiApi, SessionConfig, open_session, wire
 from gemini_live_trio.capabilities import TABLE, capability_of
 from gemini_live_trio.config import CapabilityWarning
-from gemini_live_trio.errors import ConfigError, ToolError
+from gemini_live_trio.errors import ConfigError, LocalProtocolError, ToolError
 from gemini_live_trio.events import (
     Reconnected,
     ReconnectState,
@@ -473,6 +473,44 @@ async def test_functions_that_nobody_runs_are_left_to_the_program(
         )
         assert await s.answered("c1") == [{"output": 2}]
         assert s.session.tool_calls == []
+
+
+@pytest.mark.parametrize("when", ["while it runs", "after its answer", "after it was taken back"])
+async def test_what_is_run_here_can_not_be_answered_by_hand_too(
+    when: str, autojump_clock: MockClock
+) -> None:
+    async with stage(gives(1, after=5)) as s:
+        await s.server.call("look", call_id="c1")
+        if when == "after its answer":
+            await s.answered("c1")
+        elif when == "after it was taken back":
+            await s.server.cancel_calls("c1")
+        await wait_all_tasks_blocked()
+        by_hand = wire.FunctionResponse(id="c1", name="look", response={"output": 2})
+        with pytest.raises(LocalProtocolError, match="'c1' of look is answered by the session"):
+            await s.session.send_tool_response([by_hand])
+        await trio.sleep(10)
+        taken_back = when == "after it was taken back"
+        assert s.answers() == ({} if taken_back else {"c1": {"output": 1}})
+
+
+async def test_an_id_that_goes_to_a_function_of_the_programs_is_answered_by_hand(
+    autojump_clock: MockClock,
+) -> None:
+    by_hand = wire.Tool(function_declarations=[wire.FunctionDeclaration(name="by_hand")])
+    async with stage(gives(1), config=SessionConfig(model=M38, tools=[by_hand])) as s:
+        await s.server.call("look", call_id="c1")
+        await s.answered("c1")
+        await s.speak()
+        await s.witness.settled()
+        await s.server.call("by_hand", call_id="c1")
+        await until(s.session, ToolCall)
+        await until(s.session, ToolCall)
+        await s.session.send_tool_response(
+            [wire.FunctionResponse(id="c1", name="by_hand", response={"output": 2})]
+        )
+        await trio.sleep(1)
+        assert [one.response for one in s.responses()] == [{"output": 1}, {"output": 2}]
 
 
 async def test_functions_told_of_in_mid_session_are_left_alone_too(

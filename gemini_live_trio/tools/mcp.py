@@ -219,8 +219,8 @@ async def open_mcp_tools(
     asks of its client (its model, its user, its folders) is refused.
 
     A server that ends doesn't end the block: the call that notices fails, and the next one starts
-    the server again, or dials again. A process that sends more than 16 MiB as one message is left
-    in the same way (not on Windows). A ready session is used as it is.
+    the server again, or dials again. A server that sends more than 16 MiB as one message is left
+    in the same way (a process on Windows isn't). A ready session is used as it is.
 
     Leaving the block ends what it began. A process is given 2 s to end by itself, 2 s more after
     SIGTERM, and is killed then, with all that it started; over HTTP, the goodbye may take 2 s.

@@ -270,7 +270,13 @@ async def open_mcp_tools(
         return McpTools(tools, instructions=instructions)
 
     if not isinstance(server, McpStdio | McpHttp):
-        session = cast("mcp.ClientSession", getattr(server, "session", server))
+        try:
+            session = cast("mcp.ClientSession", getattr(server, "session", server))
+        except RuntimeError as error:
+            raise ConfigError(
+                "open_mcp_tools takes a Client of the MCP SDK that is open: write "
+                "`async with client:` around it."
+            ) from error
         listed = await _ask(session, connect_timeout)
         yield made(listed, functools.partial(_call_given, server), session.instructions or "")
         return

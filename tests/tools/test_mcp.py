@@ -371,6 +371,15 @@ async def test_a_ready_session_of_the_sdk_is_used_and_left_open() -> None:
         assert (await client.list_tools()).tools
 
 
+async def test_a_client_of_the_sdk_that_is_not_open_is_refused() -> None:
+    import mcp
+    from mcp.server.mcpserver import MCPServer
+
+    with pytest.raises(ConfigError, match="that is open: write `async with client:` around it"):
+        async with open_mcp_tools(mcp.Client(MCPServer("inside"))):
+            pass
+
+
 async def test_a_server_in_the_same_program_is_called() -> None:
     import mcp
     from mcp.server.mcpserver import MCPServer

@@ -216,6 +216,19 @@ async def test_a_warning_is_enough_where_that_is_wanted(autojump_clock: MockCloc
     gather([gives(1, blocking=False)], capability, check="off")
 
 
+@tool(dialect="json_schema")
+async def nested(tree: dict[str, Any]) -> int:
+    return len(tree)
+
+
+async def test_parameters_that_the_model_would_not_read_are_told(autojump_clock: MockClock) -> None:
+    with pytest.warns(CapabilityWarning, match="calls the function without arguments; declare it"):
+        async with stage(nested, model=M25):
+            pass
+    async with stage(nested, model=M31):  # a warning would be an error here
+        pass
+
+
 async def test_of_an_unknown_model_nothing_is_assumed() -> None:
     capability = TABLE.capability_of("gemini-9")
     (plain, blocking) = gather(

@@ -321,7 +321,10 @@ class VoiceActivitySignal(ServerEvent):
 
 @attrs.frozen
 class ToolCall(ServerEvent):
-    """The model wants a function called; answer with ``send_tool_response``."""
+    """The model wants a function called.
+
+    One that was given as ``tools`` is answered by the session, another with ``send_tool_response``.
+    """
 
     id: str | None
     """Opaque, always text; absent on old Vertex models."""

@@ -344,8 +344,20 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
         return await self._send(message, asks=turn_complete, said=said)
 
     async def send_tool_response(self, responses: Sequence[wire.FunctionResponse], /) -> Receipt:
-        """Answer tool calls, each by its ``id`` (wire: ``toolResponse``)."""
+        """Answer tool calls, each by its ``id`` (wire: ``toolResponse``).
+
+        Raises:
+          LocalProtocolError: One is for a function that the session itself runs, and answers.
+        """
         answer = wire.LiveClientToolResponse(function_responses=responses)
+        served = self._core.tools.served(
+            response.id for response in responses if response.id and not response.will_continue
+        )
+        if served is not None:
+            raise LocalProtocolError(
+                f"The call {served.id!r} of {served.name} is answered by the session, which runs "
+                "that function: leave it out here, or keep the function out of tools=."
+            )
         return await self._send(
             wire.LiveClientMessage(tool_response=answer),
             asks=not all(

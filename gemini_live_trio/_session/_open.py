@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
@@ -85,7 +86,8 @@ async def open_session(
 
     Raises:
       ConfigError: That isn't a ``SessionConfig``, or its model is known to refuse it; see
-        ``SessionConfig.check``; or a tool can't be used with this model. Nothing was dialled.
+        ``SessionConfig.check``; or a tool can't be used with this model, or ``gate_input_for`` is
+        no time. Nothing was dialled.
       CredentialsError: ``config.auth`` gave no credential.
       ConnectError: No WebSocket could be opened.
       SetupError: The service did not accept the session.
@@ -96,6 +98,10 @@ async def open_session(
     """
     if not isinstance(config, SessionConfig):
         raise ConfigError(f"open_session takes a SessionConfig, not a {type(config).__name__}.")
+    if not isinstance(gate_input_for, int | float) or math.isnan(gate_input_for):
+        raise ConfigError(
+            f"gate_input_for takes seconds from 0, or math.inf, not {gate_input_for!r:.80}."
+        )
     crew = None
     if tools:
         theirs, ours = part(tools)

@@ -11,6 +11,7 @@ from .. import wire
 from .._conversation import Handle
 from ..events import InputGate
 from ..statistics import ToolCounts
+from ..tools._call import Call
 from ..tools._declaring import declarations, declared_names
 from ..tools._desk import Desk
 from ..tools._tool import Tool
@@ -40,6 +41,18 @@ class ToolSide:
     def counts(self) -> ToolCounts:
         """Count the calls so far."""
         return ToolCounts() if self.desk is None else self.desk.ledger.counts()
+
+    def served(self, call_ids: Iterable[str]) -> Call | None:
+        """Return the first of these calls that is answered here, or was, or won't be any more."""
+        if self.desk is None:
+            return None
+        by_hand = self._core.conversation.turns.calls
+        for call_id in call_ids:
+            call = self.desk.ledger.named(call_id)
+            # An id may have gone to another call, of a function that isn't run here.
+            if call is not None and (call.outcome is None or call_id not in by_hand):
+                return call
+        return None
 
     # --- What happens ------------------------------------------------------------------------
 

@@ -331,6 +331,16 @@ def _tools() -> Iterable[Rule]:
         fix="declare them NON_BLOCKING",
         source=_TOOLS,
     )
+    yield Rule(
+        name="2.5-json-schema",
+        families=_FAMILIES_25,
+        field="tools.function_declarations.parameters_json_schema",
+        demand="absent",
+        effect="ignored",
+        why="{model} passes over parameters_json_schema, and calls the function without arguments",
+        fix="declare it with parameters, as @tool does by itself, or leave it out",
+        source=Source("issues of several projects", "2026", "likely"),
+    )
     for name in ("code_execution", "url_context", "google_maps"):
         yield Rule(
             name=f"3-{name.replace('_', '-')}",

@@ -149,7 +149,11 @@ class Crew:
                 early, self._early = self._early, []
                 for job in early:
                     nursery.start_soon(self._serve, job)
-                await self._left.wait()
+                try:
+                    await self._left.wait()
+                finally:
+                    # Ctrl-C out of a tool: what must finish is shielded, and has to be told.
+                    self.stop_all()
 
     def stop_all(self) -> None:
         """Run no more calls: refuse those that are open, and stop what runs."""
@@ -242,7 +246,7 @@ class Crew:
         """A tool says how far it is."""
         if self._desk is not None and not job.run.over and job.reason is None:
             call = job.entry.call
-            self._desk.publish(ToolProgress(call.id, call.name, text))
+            self._desk.publish(ToolProgress(call.id, call.name, str(text)))
 
     async def _serve(self, job: _Job) -> None:
         """Run a tool, and answer the calls that want it."""

@@ -21,7 +21,7 @@ from ..config import CapabilityWarning
 from ..errors import ConfigError
 from ._decorator import _NAME, tool
 from ._function import require_bound
-from ._tool import Tool, is_positive
+from ._tool import Tool, check_options
 
 __all__ = [
     "blocks",
@@ -35,6 +35,7 @@ __all__ = [
 
 Check = Literal["strict", "warn", "off"]
 
+_OPTIONS: Final = ("blocking", "on_result", "timeout", "limit", "must_finish", "limit_bytes")
 _SCHEDULING: Final = {
     None: wire.FunctionResponseScheduling.WHEN_IDLE,
     "when_idle": wire.FunctionResponseScheduling.WHEN_IDLE,
@@ -74,7 +75,7 @@ def gather(
         if one.name in names:
             raise ConfigError(f"There are two tools with the name {one.name!r}; rename one.")
         names.add(one.name)
-        _check_numbers(one)
+        check_options(one.name, **{name: getattr(one, name) for name in _OPTIONS})
         if check != "off":
             for slip in _slips(one, capability):
                 if check == "strict":
@@ -109,7 +110,7 @@ def _listed(given: Any) -> Iterable[Any]:
 
 def _as_tool(item: object) -> Tool:
     if isinstance(item, Tool):
-        return item
+        return _made_by_hand(item)
     if isinstance(item, wire.Tool | wire.FunctionDeclaration):
         raise ConfigError(
             "tools takes functions and tools.Tool values, which this program runs; a "
@@ -132,11 +133,18 @@ def _as_tool(item: object) -> Tool:
     return tool(item)
 
 
-def _check_numbers(one: Tool) -> None:
-    if one.timeout is not None and not is_positive(one.timeout):
-        raise ConfigError(f"{one.name}: timeout must be more than 0 s, not {one.timeout!r}.")
-    if one.limit is not None and (not isinstance(one.limit, int) or one.limit < 1):
-        raise ConfigError(f"{one.name}: limit must be an int from 1, not {one.limit!r}.")
+def _made_by_hand(one: Tool) -> Tool:
+    declaration: object = one.declaration
+    if not isinstance(declaration, wire.FunctionDeclaration):
+        raise ConfigError(
+            f"Tool(declaration=...) takes a wire.FunctionDeclaration, not a "
+            f"{type(declaration).__name__}."
+        )
+    if not callable(one.handler):
+        raise ConfigError(
+            f"{one.name}: Tool(handler=...) takes a function, not a {type(one.handler).__name__}."
+        )
+    return one
 
 
 def _slips(one: Tool, capability: Capability) -> Iterable[str]:

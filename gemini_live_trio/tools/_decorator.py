@@ -28,7 +28,7 @@ from ._function import FunctionHandler, FunctionTool, kind_of
 from ._hints import Hints, Unsayable
 from ._openapi import to_wire_schema
 from ._signature import Taken, parameters_of, subject_of
-from ._tool import OnResult, ToolContext, is_positive
+from ._tool import OnResult, ToolContext, check_options
 
 __all__ = ["SchemaDialect", "tool"]
 
@@ -194,26 +194,12 @@ class _Options:
     limit_bytes: int | None
 
     def check(self, whose: str) -> None:
-        for name, switch in (("blocking", self.blocking), ("must_finish", self.must_finish)):
-            if not isinstance(switch, bool) and (switch is not None or name != "blocking"):
-                raise ConfigError(f"{whose}: {name}={switch!r} is none: use True or False.")
-        if self.on_result not in (None, "interrupt", "when_idle", "silent"):
-            raise ConfigError(
-                f"{whose}: on_result={self.on_result!r} is none: use 'interrupt', 'when_idle' or "
-                f"'silent'."
-            )
+        check_options(whose, **attrs.asdict(self, recurse=False))
         if self.on_result is not None and self.blocking:
             raise ConfigError(
                 f"{whose}: a model that waits speaks at once: leave out on_result=, or say "
                 f"blocking=False."
             )
-        if self.timeout is not None and not is_positive(self.timeout):
-            raise ConfigError(
-                f"{whose}: timeout={self.timeout!r} is none: use seconds above 0, or math.inf."
-            )
-        for name, number in (("limit", self.limit), ("limit_bytes", self.limit_bytes)):
-            if number is not None and (not isinstance(number, int) or number < 1):
-                raise ConfigError(f"{whose}: {name}={number!r} is none: use an int from 1.")
 
 
 # --- Making the tool --------------------------------------------------------------------------

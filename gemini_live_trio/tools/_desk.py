@@ -19,7 +19,7 @@ import trio
 from .. import codec, wire
 from .._conversation import Fate, Outgoing, Ticket
 from ..errors import GeminiLiveError, ToolError
-from ..events import Event, ToolEnded
+from ..events import Event, ToolEnded, ToolProgress
 from ._arguments import ArgumentsError
 from ._call import Call
 from ._declaring import declared_names, scheduling_of
@@ -381,7 +381,9 @@ class Desk:
     def publish(self, event: Event) -> None:
         """Tell the program, as long as there is a session to tell of."""
         if not self._core.ended.is_set():
-            self._core.publish(event)
+            # Of as long as a tool likes, or a server far away; receivers have room for so much.
+            weight = len(event.text) if isinstance(event, ToolProgress) else 0
+            self._core.publish(event, weight=weight)
 
     def _tell_outcomes(self) -> None:
         """Tell what has ended, and stop what nobody wants."""

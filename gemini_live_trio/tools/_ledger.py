@@ -186,6 +186,14 @@ class Ledger:
         """Return the open call that the service knows under this id."""
         return None if call_id is None else self._by_id.get(call_id)
 
+    def named(self, call_id: str) -> Call | None:
+        """Return the call that has this id, or the last that had it."""
+        entry = self._by_id.get(call_id)
+        if entry is not None:
+            return entry.call
+        calls = (entry.call for entry in reversed(self._ended) if entry.call.id == call_id)
+        return next(calls, None)
+
     def awaits(self, call_id: str) -> bool:
         """Tell whether the service still waits for an answer under this id, and will have one."""
         entry = self._by_id.get(call_id)

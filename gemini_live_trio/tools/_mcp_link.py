@@ -4,7 +4,7 @@ The SDK's connections are nurseries. A body inside one would be cancelled when t
 and its exceptions would come out in groups; so a task of the block's nursery enters them instead,
 and the body only asks it things.
 
-Four more things are done about the SDK (mcp 2.3), and a fifth in ``_mcp_stdio``:
+Four more things are done about the SDK (mcp 2.3), and others in ``_mcp_stdio`` and ``_mcp_http``:
 
 * A transport that fails takes all its requests with it and can't be used again. The next call
   opens another.
@@ -33,12 +33,12 @@ import trio
 
 from .._redact import Redactor, Secrets
 from ..errors import McpError, MissingDependency, ToolError
+from ._mcp_http import open_http
 from ._mcp_stdio import open_stdio
 from ._mcp_words import progress_text, read_result
 from ._tool import ToolContext
 
 if TYPE_CHECKING:
-    import httpx2
     import mcp
     import mcp.types
 
@@ -52,9 +52,6 @@ _log: Final = logging.getLogger("gemini_live_trio.mcp")
 _NAME: Final = "gemini-live-trio"
 _LEAVING: Final = 2.0
 """Seconds to say goodbye over HTTP."""
-_SEND_OR_DIAL: Final = 30.0
-_SILENT: Final = 300.0
-"""Seconds without a byte of an answer, as the SDK has it; a call has a time-out of its own."""
 _HEAR_OUT: Final = 0.5
 """Seconds for what a process that has ended wrote to stderr before."""
 _LAST_LINES: Final = 3
@@ -142,7 +139,7 @@ class Link:
         self._refused: int | None = None
         """The status of the newest answer over HTTP, where that was a refusal."""
         self._flaw: str | None = None
-        """What a process did that can't go on."""
+        """What the server did that can't go on."""
         self._redactor: Redactor = Redactor(secrets=Secrets(server.secrets()))
 
     def close(self) -> None:
@@ -236,7 +233,7 @@ class Link:
 
         server = self._server
         return mcp.Client(
-            _open_http(server, self._note_refusal)
+            open_http(server, self._note_refusal, self._note_flaw)
             if server.kind == "http"
             else _open_stdio(server, words, self._note_flaw),
             client_info=Implementation(name=_NAME, version=_version()),
@@ -249,9 +246,8 @@ class Link:
         if name and name.isprintable():
             self._label = f"The MCP server {name[:_LONGEST_NAME]}"
 
-    async def _note_refusal(self, response: httpx2.Response) -> None:
-        if response.request.method == "POST":  # the others are the SDK's own affair
-            self._refused = response.status_code if response.is_error else None
+    def _note_refusal(self, status: int | None) -> None:
+        self._refused = status
 
     def _note_flaw(self, text: str) -> None:
         self._flaw = text
@@ -262,7 +258,8 @@ class Link:
         from mcp.types import CONNECTION_CLOSED
 
         # 404 is how a server says that it has forgotten the session.
-        return getattr(error, "code", None) == CONNECTION_CLOSED or self._refused == 404
+        closed = getattr(error, "code", None) == CONNECTION_CLOSED or self._refused == 404
+        return closed or self._flaw is not None
 
     def _error(self, text: str) -> McpError:
         return McpError(self._redactor.text(text), server=self._label)
@@ -327,22 +324,6 @@ def _leaves(error: BaseException) -> list[BaseException]:
     if not isinstance(error, BaseExceptionGroup):
         return [error]
     return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
-
-
-@asynccontextmanager
-async def _open_http(server: McpHttp, note: Any) -> AsyncIterator[Any]:
-    import httpx2
-    from mcp.client.streamable_http import streamable_http_client
-
-    async with (
-        httpx2.AsyncClient(
-            headers=dict(server.headers),
-            timeout=httpx2.Timeout(_SEND_OR_DIAL, read=_SILENT),
-            event_hooks={"response": [note]},
-        ) as client,
-        streamable_http_client(server.url, http_client=client) as streams,
-    ):
-        yield streams
 
 
 @asynccontextmanager

@@ -15,7 +15,8 @@ same. Only what contains itself can't be said at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -67,13 +68,66 @@ _LEFT_OUT: Final = frozenset(
 """Keywords that the model can do without."""
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value)
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(map(_is_text, value))
+
+
+_SHAPES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    **dict.fromkeys(
+        ("$ref", "title", "description", "pattern", "format", "contentEncoding"),
+        (_is_text, "text"),
+    ),
+    **dict.fromkeys(
+        ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"),
+        (_is_count, "a whole number from 0"),
+    ),
+    **dict.fromkeys(
+        ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        (_is_number, "a number"),
+    ),
+    **dict.fromkeys(("enum", "anyOf", "oneOf", "allOf"), (_is_list, "a list with something in it")),
+    **dict.fromkeys(("properties", "$defs", "definitions"), (_is_object, "an object")),
+    "required": (_is_list_of_texts, "a list of names"),
+}
+"""What is under a keyword: a schema may come from anybody, and is read on trust after that."""
+
+
+def _check_shape(schema: Mapping[str, Any]) -> None:
+    for keyword, (fits, words) in _SHAPES.items():
+        if keyword in schema and not fits(schema[keyword]):
+            raise Unsayable(
+                f"the schema has {schema[keyword]!r:.80} under {keyword}", f"it takes {words}."
+            )
+
+
 def to_wire_schema(schema: Mapping[str, Any]) -> wire.Schema:
     """Put a JSON Schema into the service's own form.
 
     Raises:
-      Unsayable: it contains itself, or uses a keyword for which there is neither another nor
-        words.
+      Unsayable: it contains itself, uses a keyword for which there is neither another nor words, or
+        is none.
     """
+    _check_shape(schema)
     definitions = {**schema.get("definitions", {}), **schema.get("$defs", {})}
     return _Translation(definitions).of(schema)
 
@@ -88,6 +142,7 @@ class _Translation:
             return _ANYTHING
         if not isinstance(schema, Mapping):
             raise Unsayable(f"the schema {schema!r} can't be said to the model", _ADVICE)
+        _check_shape(schema)
         if "$ref" in schema:
             return self._of_reference(schema)
         if "allOf" in schema:
@@ -208,6 +263,12 @@ class _Translation:
         properties = {
             name: self.of(member) for name, member in schema.get("properties", {}).items()
         }
+        # The service refuses a whole setup for one.
+        if missing := [name for name in schema.get("required", ()) if name not in properties]:
+            raise Unsayable(
+                f"the schema requires {missing[0]}, which isn't among its properties",
+                "put it there, or leave it out.",
+            )
         return wire.Schema(
             type=wire.Type.OBJECT,
             properties=properties or None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ def _positive_if_any(policy: object, field: attrs.Attribute[Any], value: object)
 def _function(_policy: object, field: attrs.Attribute[Any], value: object) -> None:
     if not callable(value):
         raise ConfigError(f"{field.name} must be a function of two calls, not {value!r:.80}.")
+    if inspect.iscoroutinefunction(value):  # a coroutine is true, whatever would come of it
+        raise ConfigError(f"{field.name} must not wait: write def, not async def.")
 
 
 @attrs.frozen(kw_only=True)
@@ -35,7 +38,7 @@ class ToolPolicy:
     """What holds for all calls of a runner.
 
     Raises:
-      ConfigError: A number is none, zero or negative, or ``same_call`` is no function.
+      ConfigError: A number is none, zero or negative, or ``same_call`` is no plain function.
     """
 
     timeout: float | None = attrs.field(default=120.0, validator=_positive_if_any)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ConfigError
 
-__all__ = ["texts"]
+__all__ = ["is_word", "texts", "variables"]
 
 
 def texts(option: str, given: Any) -> Mapping[str, str]:
@@ -24,3 +25,26 @@ def texts(option: str, given: Any) -> Mapping[str, str]:
             kind = type(value if isinstance(name, str) else name).__name__
             raise ConfigError(f"{option} takes a dict of texts, and {shown} is of type {kind}.")
     return dict(given)
+
+
+def variables(given: Any) -> Mapping[str, str]:
+    """See that an environment is one that a process can have.
+
+    Raises:
+      ConfigError: it isn't. The text has no value in it.
+    """
+    env = texts("env", given)
+    for name, value in env.items():
+        if not name or "=" in name or not is_word(name):
+            raise ConfigError(f"env has a variable {name!r:.80}; no process can have that.")
+        if not is_word(value):
+            raise ConfigError(f"env: the value of {name} has a NUL, or half of a surrogate pair.")
+    return env
+
+
+def is_word(text: str) -> bool:
+    """Tell whether a process can be given a text, as an argument or in a variable."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False

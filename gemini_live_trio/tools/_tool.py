@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import attrs
 
 from .. import wire
+from ..errors import ConfigError
 
 if TYPE_CHECKING:
     from .._session import LiveSession
 
-__all__ = ["Handler", "OnResult", "Tool", "ToolContext", "is_positive"]
+__all__ = ["Handler", "OnResult", "Tool", "ToolContext", "check_options", "is_positive"]
 
 OnResult: TypeAlias = Literal["interrupt", "when_idle", "silent"]
 
@@ -89,3 +90,34 @@ class Tool:
 def is_positive(value: object) -> bool:
     """Tell whether a value is a number above 0; infinity is one."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def check_options(
+    whose: str,
+    *,
+    blocking: Any,
+    on_result: Any,
+    timeout: Any,
+    limit: Any = None,
+    must_finish: Any = False,
+    limit_bytes: Any = None,
+) -> None:
+    """See that a tool's options are what they may be, before a call trips over one.
+
+    Raises:
+      ConfigError: one isn't.
+    """
+    for name, switch in (("blocking", blocking), ("must_finish", must_finish)):
+        if not isinstance(switch, bool) and (switch is not None or name != "blocking"):
+            raise ConfigError(f"{whose}: {name}={switch!r} is none: use True or False.")
+    if on_result not in (None, "interrupt", "when_idle", "silent"):
+        raise ConfigError(
+            f"{whose}: on_result={on_result!r} is none: use 'interrupt', 'when_idle' or 'silent'."
+        )
+    if timeout is not None and not is_positive(timeout):
+        raise ConfigError(
+            f"{whose}: timeout={timeout!r} is none: use seconds above 0, or math.inf."
+        )
+    for name, number in (("limit", limit), ("limit_bytes", limit_bytes)):
+        if number is not None and (not isinstance(number, int) or number < 1):
+            raise ConfigError(f"{whose}: {name}={number!r} is none: use an int from 1.")

@@ -29,8 +29,8 @@ from .._groups import is_urgent, lone
 from ..errors import ConfigError, McpError, ToolError
 from ._mcp_link import Link, call_tool, list_tools, require_sdk
 from ._mcp_words import declare
-from ._texts import texts
-from ._tool import Handler, OnResult, Tool, ToolContext
+from ._texts import is_word, texts, variables
+from ._tool import Handler, OnResult, Tool, ToolContext, check_options, is_positive
 
 if TYPE_CHECKING:
     import mcp
@@ -46,12 +46,12 @@ def _names(pairs: Mapping[str, str]) -> str:
     return f"<{', '.join(pairs) or 'none'}>"
 
 
-def _variables(value: Mapping[str, str]) -> Mapping[str, str]:
-    return texts("env", value)
-
-
 def _headers(value: Mapping[str, str]) -> Mapping[str, str]:
-    return texts("headers", value)
+    headers = texts("headers", value)
+    for name, text in headers.items():
+        if not name.isascii() or not text.isascii():
+            raise ConfigError(f"headers: {name!r:.80} has other characters than ASCII's.")
+    return headers
 
 
 def _arguments(value: Iterable[str]) -> tuple[str, ...]:
@@ -60,12 +60,27 @@ def _arguments(value: Iterable[str]) -> tuple[str, ...]:
     args: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else (value,)
     if not all(isinstance(arg, str) for arg in args):
         raise ConfigError("args takes a list of texts.")  # unquoted: they may be secrets
+    if not all(map(is_word, args)):
+        raise ConfigError("args: one has a NUL, or half of a surrogate pair.")
     return args
 
 
 def _a_command(_server: object, _field: object, value: Any) -> None:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or not is_word(value):
         raise ConfigError("McpStdio takes a command, without its arguments: they go to args.")
+
+
+def _a_folder(_server: object, _field: object, value: Any) -> None:
+    if value is not None and not isinstance(value, str | os.PathLike):
+        raise ConfigError(f"cwd takes a folder, not {value!r:.80}.")
+
+
+def _a_file(_server: object, _field: object, value: Any) -> None:
+    try:
+        if value is not None:
+            value.fileno()
+    except (AttributeError, OSError, ValueError):
+        raise ConfigError("stderr takes an open file, such as sys.stderr.") from None
 
 
 def _an_address(_server: object, _field: object, value: Any) -> None:
@@ -86,7 +101,8 @@ class McpStdio:
     ``USER`` (others on Windows), so no keys.
 
     Raises:
-      ConfigError: there is no command, or arguments or variables aren't texts.
+      ConfigError: there is no command, arguments or variables aren't texts that a process can have,
+        or ``cwd`` or ``stderr`` is something else.
     """
 
     kind: ClassVar[Literal["stdio"]] = "stdio"
@@ -100,14 +116,16 @@ class McpStdio:
     """Its arguments."""
 
     env: Mapping[str, str] = attrs.field(
-        kw_only=True, factory=dict, converter=_variables, repr=_names, hash=False
+        kw_only=True, factory=dict, converter=variables, repr=_names, hash=False
     )
     """Further environment variables. Not shown anywhere."""
 
-    cwd: str | os.PathLike[str] | None = attrs.field(kw_only=True, default=None)
+    cwd: str | os.PathLike[str] | None = attrs.field(
+        kw_only=True, default=None, validator=_a_folder
+    )
     """Its working directory; ours by default."""
 
-    stderr: TextIO | None = attrs.field(kw_only=True, default=None)
+    stderr: TextIO | None = attrs.field(kw_only=True, default=None, validator=_a_file)
     """A file for what it writes to stderr; by default that goes to the log ``gemini_live_trio.mcp``
     (nowhere on Windows)."""
 
@@ -131,7 +149,7 @@ class McpHttp:
     """An MCP server at an address, spoken to over streamable HTTP.
 
     Raises:
-      ConfigError: that is no address, or headers aren't texts.
+      ConfigError: that is no address, or headers aren't texts of ASCII.
     """
 
     kind: ClassVar[Literal["http"]] = "http"
@@ -201,8 +219,8 @@ async def open_mcp_tools(
     asks of its client (its model, its user, its folders) is refused.
 
     A server that ends doesn't end the block: the call that notices fails, and the next one starts
-    the server again, or dials again. A process that sends more than 16 MiB as one message is left
-    in the same way (not on Windows). A ready session is used as it is.
+    the server again, or dials again. A server that sends more than 16 MiB as one message is left
+    in the same way (a process on Windows isn't). A ready session is used as it is.
 
     Leaving the block ends what it began. A process is given 2 s to end by itself, 2 s more after
     SIGTERM, and is killed then, with all that it started; over HTTP, the goodbye may take 2 s.
@@ -218,7 +236,8 @@ async def open_mcp_tools(
       connect_timeout: Seconds until the server has answered, and again until it has told its tools.
 
     Raises:
-      ConfigError: ``server`` is something else, or ``only`` names a tool that isn't there.
+      ConfigError: ``server`` or an option is something else, or ``only`` names a tool that isn't
+        there.
       MissingDependency: The extra ``mcp`` isn't installed.
       McpError: The server can't be started or reached, doesn't answer, or doesn't speak MCP.
 
@@ -233,9 +252,14 @@ async def open_mcp_tools(
         )
     if isinstance(only, str):
         raise ConfigError(f"only takes a list of names, not one name: use [{only!r}].")
-    if not connect_timeout > 0:
-        raise ConfigError(f"connect_timeout must be greater than 0, not {connect_timeout}.")
+    if only is not None and not isinstance(only, Collection):
+        raise ConfigError(f"only takes a list of names, not {only!r:.80}.")
+    if not isinstance(prefix, str):
+        raise ConfigError(f"prefix takes text, not {prefix!r:.80}.")
+    if not is_positive(connect_timeout):
+        raise ConfigError(f"connect_timeout must be greater than 0, not {connect_timeout!r:.80}.")
     options: dict[str, Any] = {"blocking": blocking, "on_result": on_result, "timeout": timeout}
+    check_options("open_mcp_tools", **options)
 
     def made(listed: Sequence[Any], call: _Call, instructions: str) -> McpTools:
         declarations = declare(listed, only=only, prefix=prefix)
@@ -246,7 +270,13 @@ async def open_mcp_tools(
         return McpTools(tools, instructions=instructions)
 
     if not isinstance(server, McpStdio | McpHttp):
-        session = cast("mcp.ClientSession", getattr(server, "session", server))
+        try:
+            session = cast("mcp.ClientSession", getattr(server, "session", server))
+        except RuntimeError as error:
+            raise ConfigError(
+                "open_mcp_tools takes a Client of the MCP SDK that is open: write "
+                "`async with client:` around it."
+            ) from error
         listed = await _ask(session, connect_timeout)
         yield made(listed, functools.partial(_call_given, server), session.instructions or "")
         return

@@ -24,7 +24,7 @@ from ..errors import ConfigError, ToolError
 from ._bounds import Bounds
 from ._decorator import tool
 from ._process import run_process
-from ._texts import texts
+from ._texts import variables
 from ._tool import Tool, ToolContext
 from ._workspace import Entry, Root
 
@@ -298,7 +298,8 @@ class Commands:
       env: Further environment variables for the commands.
 
     Raises:
-      ConfigError: there is no such folder, or ``consent`` isn't a function.
+      ConfigError: there is no such folder, ``consent`` isn't a function, or ``env`` is something
+        that no process can have.
     """
 
     def __init__(
@@ -312,7 +313,7 @@ class Commands:
             raise ConfigError("consent takes an async function from a Command to a bool.")
         self._root: Root = Root(workspace, hidden=True)
         self._consent: Consent = consent
-        self._env: Mapping[str, str] = texts("env", env or {})
+        self._env: Mapping[str, str] = variables(env or {})
 
     @tool(timeout=_ASKING + _LONGEST_RUN + 10, limit=1)
     async def run_command(

@@ -73,6 +73,12 @@ def nothing() -> None:
 
 
 @server.tool()
+def photograph(length: int) -> Image:
+    """Give a picture of that many bytes."""
+    return Image(data=bytes(length), format="png")
+
+
+@server.tool()
 def fail(how: str) -> str:
     """Fail."""
     raise ToolError(f"no {how} today, says {os.environ.get('MCP_TEST_SECRET')}")

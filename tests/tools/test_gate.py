@@ -15,6 +15,7 @@ from gemini_live_trio import Fate, LiveSession, SessionConfig, wire
 from gemini_live_trio._conversation import Bracket, Kind, Outgoing
 from gemini_live_trio._conversation._gate import Gate
 from gemini_live_trio.capabilities import capability_of
+from gemini_live_trio.errors import ConfigError
 from gemini_live_trio.events import (
     InputGate,
     Reconnected,
@@ -406,3 +407,12 @@ def test_a_gate_can_be_left_out(longest: float) -> None:
     gate = Gate(capability_of(M25), longest=longest)
     assert not gate.used
     assert not gate.look({"a": True}, 0.0)
+
+
+@pytest.mark.parametrize("seconds", ["60", None, math.nan])
+async def test_what_is_no_time_for_a_gate_is_refused(
+    seconds: Any, autojump_clock: MockClock
+) -> None:
+    with pytest.raises(ConfigError, match="gate_input_for takes seconds from 0"):
+        async with stage(gives(1), gate_input_for=seconds):
+            pytest.fail("there should be no session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import logging
 import os
 import subprocess
@@ -370,6 +371,15 @@ async def test_a_ready_session_of_the_sdk_is_used_and_left_open() -> None:
         assert (await client.list_tools()).tools
 
 
+async def test_a_client_of_the_sdk_that_is_not_open_is_refused() -> None:
+    import mcp
+    from mcp.server.mcpserver import MCPServer
+
+    with pytest.raises(ConfigError, match="that is open: write `async with client:` around it"):
+        async with open_mcp_tools(mcp.Client(MCPServer("inside"))):
+            pass
+
+
 async def test_a_server_in_the_same_program_is_called() -> None:
     import mcp
     from mcp.server.mcpserver import MCPServer
@@ -392,6 +402,16 @@ async def test_a_server_in_the_same_program_is_called() -> None:
         (lambda: McpStdio("uvx", args=[1]), "args takes a list"),  # type: ignore[list-item]
         (lambda: McpStdio("uvx", args=1), "args takes a list"),  # type: ignore[arg-type]
         (lambda: McpStdio("x", env={"PORT": 80}), "env takes a dict of texts, and PORT is of"),  # type: ignore[dict-item]
+        (lambda: McpStdio("l\0s"), "takes a command"),
+        (lambda: McpStdio("ls", args=["se\0same"]), "args: one has a NUL"),
+        (lambda: McpStdio("ls", args=["\ud800"]), "half of a surrogate"),
+        (lambda: McpStdio("ls", env={"A=B": "x"}), "no process can have that"),
+        (lambda: McpStdio("ls", env={"": "x"}), "no process can have that"),
+        (lambda: McpStdio("ls", env={"A": "x\0"}), "the value of A has a NUL"),
+        (lambda: McpStdio("ls", cwd=3), "cwd takes a folder, not 3"),  # type: ignore[arg-type]
+        (lambda: McpStdio("ls", stderr="x"), "stderr takes an open file"),  # type: ignore[arg-type]
+        (lambda: McpStdio("ls", stderr=io.StringIO()), "stderr takes an open file"),
+        (lambda: McpHttp("http://x", headers={"Key": "ключ"}), "'Key' has other characters"),
         (lambda: McpHttp("http://x", headers=["a: b"]), "headers takes a dict of texts"),  # type: ignore[arg-type]
         (lambda: McpHttp("example.com/mcp"), "begins with http"),
         (lambda: McpHttp("ftp://example.com"), "begins with http"),
@@ -411,8 +431,26 @@ async def test_what_is_no_server_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"only takes a list of names.*\['add'\]"):
         async with open_mcp_tools(server(), only="add"):
             pass
-    with pytest.raises(ConfigError, match="connect_timeout"):
-        async with open_mcp_tools(server(), connect_timeout=0):
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"only": 3}, "only takes a list of names, not 3"),
+        ({"prefix": None}, "prefix takes text, not None"),
+        ({"connect_timeout": 0}, "connect_timeout must be greater than 0, not 0"),
+        ({"connect_timeout": "3"}, "connect_timeout must be greater than 0, not '3'"),
+        ({"connect_timeout": None}, "connect_timeout must be greater than 0, not None"),
+        ({"timeout": "3"}, "open_mcp_tools: timeout='3' is none"),
+        ({"on_result": "whenidle"}, "open_mcp_tools: on_result='whenidle' is none"),
+        ({"blocking": "yes"}, "open_mcp_tools: blocking='yes' is none"),
+    ],
+)
+async def test_wrong_options_are_refused_before_a_server_is_started(
+    options: Any, says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        async with open_mcp_tools(McpStdio("there-is-no-such-program"), **options):
             pass
 
 

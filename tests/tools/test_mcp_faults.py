@@ -416,6 +416,18 @@ async def test_what_is_no_mcp_server_over_http_is_told(answer: bytes, says: str)
     assert re.search(says, str(error))
 
 
+@pytest.mark.parametrize("how", ["http", "http-json"])
+async def test_what_is_too_long_over_http_is_left_and_what_is_long_is_not(how: str) -> None:
+    async with (
+        http_server(how) as (port, _),
+        open_mcp_tools(McpHttp(f"http://127.0.0.1:{port}/mcp")) as tools,
+    ):
+        assert len((await run(tools, "photograph", {"length": 4 * 2**20})).data) == 4 * 2**20
+        with pytest.raises(ToolError, match="sent a message of more than 16,777,216 bytes, and"):
+            await run(tools, "photograph", {"length": 13 * 2**20})
+        assert await run(tools, "add", {"a": 1}) == {"result": 2}
+
+
 async def test_an_http_server_that_does_not_answer_is_given_up() -> None:
     async with http_that_says(b"") as url:
         error = await refused(McpHttp(url), connect_timeout=0.5)

@@ -100,6 +100,12 @@ def test_an_environment_is_made_of_texts(place: Path, env: Any) -> None:
     assert "80" not in str(caught.value)
 
 
+def test_an_environment_is_one_that_a_process_can_have(place: Path) -> None:
+    with pytest.raises(ConfigError, match="the value of KEY has a NUL") as caught:
+        Commands(place, consent=yes, env={"KEY": "sesame\0"})
+    assert "sesame" not in str(caught.value)
+
+
 @pytest.mark.parametrize("model", ["gemini-3.8-live", "gemini-2.5-flash-native-audio-latest"])
 async def test_the_service_takes_their_declarations(
     place: Path, model: str, autojump_clock: MockClock

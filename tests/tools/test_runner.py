@@ -26,7 +26,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from gemini_live_trio import GeminiApi, SessionConfig, open_session, wire
 from gemini_live_trio.capabilities import TABLE, capability_of
 from gemini_live_trio.config import CapabilityWarning
-from gemini_live_trio.errors import ConfigError, ToolError
+from gemini_live_trio.errors import ConfigError, LocalProtocolError, ToolError
 from gemini_live_trio.events import (
     Reconnected,
     ReconnectState,
@@ -39,7 +39,15 @@ from gemini_live_trio.events import (
     TurnComplete,
 )
 from gemini_live_trio.simulator import open_simulator
-from gemini_live_trio.tools import McpTools, Tool, ToolContext, ToolPolicy, open_tool_runner, tool
+from gemini_live_trio.tools import (
+    Call,
+    McpTools,
+    Tool,
+    ToolContext,
+    ToolPolicy,
+    open_tool_runner,
+    tool,
+)
 from gemini_live_trio.tools._declaring import declarations, gather
 
 ALL_MODELS = [M25, M31, M38, THINKING]
@@ -183,9 +191,9 @@ async def test_scheduling_is_told(
         (M31, {"on_result": "silent"}, "waits for this one; leave it out."),
         (M25, {"on_result": "silent"}, "leave it out, or add blocking=False"),
         (M38, {"blocking": True, "on_result": "interrupt"}, "waits for this one"),
-        (M38, {"timeout": 0}, "timeout must be more than 0"),
-        (M38, {"timeout": float("nan")}, "timeout must be more than 0"),
-        (M38, {"limit": 0}, "limit must be an int from 1"),
+        (M38, {"timeout": 0}, "timeout=0 is none"),
+        (M38, {"timeout": float("nan")}, "timeout=nan is none"),
+        (M38, {"limit": 0}, "limit=0 is none: use an int from 1"),
     ],
 )
 async def test_what_the_model_does_not_have_is_refused_before_any_io(
@@ -206,6 +214,19 @@ async def test_a_warning_is_enough_where_that_is_wanted(autojump_clock: MockCloc
     with pytest.warns(CapabilityWarning, match="waits for every tool"):
         gather([gives(1, blocking=False)], capability, check="warn")
     gather([gives(1, blocking=False)], capability, check="off")
+
+
+@tool(dialect="json_schema")
+async def nested(tree: dict[str, Any]) -> int:
+    return len(tree)
+
+
+async def test_parameters_that_the_model_would_not_read_are_told(autojump_clock: MockClock) -> None:
+    with pytest.warns(CapabilityWarning, match="calls the function without arguments; declare it"):
+        async with stage(nested, model=M25):
+            pass
+    async with stage(nested, model=M31):  # a warning would be an error here
+        pass
 
 
 async def test_of_an_unknown_model_nothing_is_assumed() -> None:
@@ -242,8 +263,21 @@ class Lamp:
         ({"look": gives}, "not a dict."),
         ([[gives(1)]], "There is a list in tools: write tools=[*first, *second]"),
         ([McpTools([gives(1)])], "There is a McpTools in tools"),
-        ([gives(1, timeout="3")], "look: timeout must be more than 0 s, not '3'"),
-        ([gives(1, limit=1.5)], "look: limit must be an int from 1, not 1.5"),
+        ([gives(1, timeout="3")], "look: timeout='3' is none: use seconds above 0"),
+        ([gives(1, limit=1.5)], "look: limit=1.5 is none: use an int from 1"),
+        ([gives(1, limit_bytes=0)], "look: limit_bytes=0 is none: use an int from 1"),
+        ([gives(1, on_result="whenidle")], "look: on_result='whenidle' is none: use 'interrupt'"),
+        ([gives(1, on_result=["silent"])], "look: on_result=['silent'] is none"),
+        ([gives(1, blocking="no")], "look: blocking='no' is none: use True or False"),
+        ([gives(1, must_finish=None)], "look: must_finish=None is none"),
+        (
+            [Tool(declaration={"name": "f"}, handler=gives(1).handler)],  # type: ignore[arg-type]
+            "Tool(declaration=...) takes a wire.FunctionDeclaration, not a dict",
+        ),
+        (
+            [Tool(declaration=wire.FunctionDeclaration(name="f"), handler=3)],  # type: ignore[arg-type]
+            "f: Tool(handler=...) takes a function, not a int",
+        ),
         ([Lamp.light], "@tool light is a method: take the tool from an instance"),
         ([1], "1 isn't a tool"),
         (["look"], "'look' isn't a tool"),
@@ -401,6 +435,12 @@ def test_a_policy_compares_with_a_function() -> None:
     with pytest.raises(ConfigError, match="same_call must be a function of two calls, not True"):
         ToolPolicy(same_call=True)  # type: ignore[arg-type]
 
+    async def same(_earlier: Call, _new: Call) -> bool:
+        return False
+
+    with pytest.raises(ConfigError, match="same_call must not wait: write def"):
+        ToolPolicy(same_call=same)  # type: ignore[arg-type]
+
 
 @pytest.mark.parametrize("policy", [30, {"timeout": 30}])
 async def test_what_is_no_policy_is_refused(policy: Any, autojump_clock: MockClock) -> None:
@@ -446,6 +486,44 @@ async def test_functions_that_nobody_runs_are_left_to_the_program(
         )
         assert await s.answered("c1") == [{"output": 2}]
         assert s.session.tool_calls == []
+
+
+@pytest.mark.parametrize("when", ["while it runs", "after its answer", "after it was taken back"])
+async def test_what_is_run_here_can_not_be_answered_by_hand_too(
+    when: str, autojump_clock: MockClock
+) -> None:
+    async with stage(gives(1, after=5)) as s:
+        await s.server.call("look", call_id="c1")
+        if when == "after its answer":
+            await s.answered("c1")
+        elif when == "after it was taken back":
+            await s.server.cancel_calls("c1")
+        await wait_all_tasks_blocked()
+        by_hand = wire.FunctionResponse(id="c1", name="look", response={"output": 2})
+        with pytest.raises(LocalProtocolError, match="'c1' of look is answered by the session"):
+            await s.session.send_tool_response([by_hand])
+        await trio.sleep(10)
+        taken_back = when == "after it was taken back"
+        assert s.answers() == ({} if taken_back else {"c1": {"output": 1}})
+
+
+async def test_an_id_that_goes_to_a_function_of_the_programs_is_answered_by_hand(
+    autojump_clock: MockClock,
+) -> None:
+    by_hand = wire.Tool(function_declarations=[wire.FunctionDeclaration(name="by_hand")])
+    async with stage(gives(1), config=SessionConfig(model=M38, tools=[by_hand])) as s:
+        await s.server.call("look", call_id="c1")
+        await s.answered("c1")
+        await s.speak()
+        await s.witness.settled()
+        await s.server.call("by_hand", call_id="c1")
+        await until(s.session, ToolCall)
+        await until(s.session, ToolCall)
+        await s.session.send_tool_response(
+            [wire.FunctionResponse(id="c1", name="by_hand", response={"output": 2})]
+        )
+        await trio.sleep(1)
+        assert [one.response for one in s.responses()] == [{"output": 1}, {"output": 2}]
 
 
 async def test_functions_told_of_in_mid_session_are_left_alone_too(

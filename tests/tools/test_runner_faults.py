@@ -343,6 +343,22 @@ async def test_progress_that_floods(model: str, autojump_clock: MockClock) -> No
         assert s.session.statistics().queues.events <= 4_097
 
 
+async def test_progress_of_any_length_takes_no_more_than_its_room(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(_args: Args, context: ToolContext) -> str:
+        for _ in range(200):
+            context.progress("x" * 2**20)
+        await trio.lowlevel.checkpoint()
+        return "x"
+
+    async with stage(make(handler)) as s:
+        assert await s.answered(await s.server.call("look")) == [{"output": "x"}]
+        queues = s.session.statistics().queues
+        assert queues.events < 50
+        assert 10 * 2**20 < queues.event_bytes <= 32 * 2**20
+
+
 @pytest.mark.parametrize("result", ["x" * 50 * 2**20, ["x" * 1_000] * 52_000, b"x" * 50 * 2**20])
 async def test_a_result_of_fifty_mebibytes(result: Any, autojump_clock: MockClock) -> None:
     async with stage(gives(result)) as s:
@@ -661,6 +677,29 @@ async def test_what_is_no_exception_leaves_as_itself(
             await s.server.call("look")
             await trio.sleep_forever()
     assert ended == [True]
+    assert [outcome for _, outcome in s.witness.outcomes()] == [REFUSED] * 2
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+async def test_what_must_finish_holds_up_ctrl_c_no_longer_than_its_deadline(
+    kind: type[BaseException], autojump_clock: MockClock
+) -> None:
+    reasons = []
+
+    async def other(_args: Args, context: ToolContext) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            reasons.append((context.cancel_reason, trio.current_time() - raised_at))
+
+    with pytest.raises(kind):
+        async with stage(raises(kind()), make(other, "other", must_finish=True, timeout=900)) as s:
+            await s.server.call("other")
+            await s.witness.until(lambda: started(s))
+            raised_at = trio.current_time()
+            await s.server.call("look")
+            await trio.sleep(1_000)
+    assert reasons == [("the session is ending", pytest.approx(10, abs=1))]
     assert [outcome for _, outcome in s.witness.outcomes()] == [REFUSED] * 2
 
 

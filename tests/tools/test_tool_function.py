@@ -831,6 +831,10 @@ def test_what_cannot_be_a_tool_is_refused_when_it_is_decorated(function: Any, to
             "told of town, which the function doesn't take",
         ),
         (
+            {"schema": {"type": "object", "properties": {"city": {"enum": []}}}},
+            r"@tool plain: the schema has \[\] under enum",
+        ),
+        (
             {"schema": {"type": "object", "properties": {}}},
             "parameter city: the function needs it, but the model isn't told",
         ),

@@ -154,6 +154,19 @@ def test_what_may_be_anything_still_has_types(schema: Any) -> None:
             {"type": "object", "properties": {}, "anyOf": [{"required": ["a"]}]},
             "says properties beside anyOf",
         ),
+        ({"enum": []}, r"has \[\] under enum: it takes a list"),
+        ({"enum": "abc"}, "has 'abc' under enum"),
+        ({"anyOf": 3}, "has 3 under anyOf"),
+        ({"type": "object", "properties": None}, "has None under properties: it takes an object"),
+        ({"type": "string", "$defs": 3}, "has 3 under [$]defs"),
+        ({"type": "string", "description": 3}, "has 3 under description: it takes text"),
+        ({"type": "string", "minLength": "1"}, "has '1' under minLength: it takes a whole"),
+        # How drafts up to 4 wrote it.
+        ({"type": "integer", "exclusiveMinimum": True}, "has True under exclusiveMinimum"),
+        ({"type": "number", "maximum": float("nan")}, "has nan under maximum"),
+        ({"type": "object", "properties": {"a": {}}, "required": "a"}, "it takes a list of names"),
+        ({"type": "object", "required": ["a"]}, "requires a, which isn't among its properties"),
+        ({"type": "array", "items": {"enum": []}}, "under enum"),
     ],
 )
 def test_what_would_be_lost_is_refused(schema: Mapping[str, Any], told: str) -> None:

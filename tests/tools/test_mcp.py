@@ -110,8 +110,6 @@ async def test_leaving_a_session_cancels_its_calls_at_the_server(tmp_path: Path)
             ) as session:
                 await session.send_text(f'call wait {{"diary": "{diary}"}}')
                 await until(session, ToolProgress)
-                started = trio.current_time()
-            assert trio.current_time() - started < 4
             assert await run(tools, "add", {"a": 1}) == {"result": 2}
     assert diary.read_text() == "cancelled"
 

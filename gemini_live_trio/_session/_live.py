@@ -350,9 +350,7 @@ class LiveSession(trio.abc.ReceiveChannel[Event]):
           LocalProtocolError: One is for a function that the session itself runs, and answers.
         """
         answer = wire.LiveClientToolResponse(function_responses=responses)
-        served = self._core.tools.served(
-            response.id for response in responses if response.id and not response.will_continue
-        )
+        served = self._core.tools.served(response.id for response in responses if response.id)
         if served is not None:
             raise LocalProtocolError(
                 f"The call {served.id!r} of {served.name} is answered by the session, which runs "

@@ -99,9 +99,7 @@ async def open_session(
     if not isinstance(config, SessionConfig):
         raise ConfigError(f"open_session takes a SessionConfig, not a {type(config).__name__}.")
     if not isinstance(gate_input_for, int | float) or math.isnan(gate_input_for):
-        raise ConfigError(
-            f"gate_input_for takes seconds from 0, or math.inf, not {gate_input_for!r:.80}."
-        )
+        raise ConfigError(f"gate_input_for takes seconds, or math.inf, not {gate_input_for!r:.80}.")
     crew = None
     if tools:
         theirs, ours = part(tools)

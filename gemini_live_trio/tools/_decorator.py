@@ -26,7 +26,7 @@ from ._arguments import Arguments
 from ._docstring import read_docstring
 from ._function import FunctionHandler, FunctionTool, kind_of
 from ._hints import Hints, Unsayable
-from ._openapi import to_wire_schema
+from ._openapi import check_schema, to_wire_schema
 from ._signature import Taken, parameters_of, subject_of
 from ._tool import OnResult, ToolContext, check_options
 
@@ -277,11 +277,12 @@ def _declaration(
     if not schema.get("properties") and not schema.get("additionalProperties"):
         # A function without parameters has no schema either: one without properties is refused.
         return wire.FunctionDeclaration(name=name, description=description)
-    if dialect == "json_schema":
-        return wire.FunctionDeclaration(
-            name=name, description=description, parameters_json_schema=dict(schema)
-        )
     try:
+        check_schema(schema)
+        if dialect == "json_schema":
+            return wire.FunctionDeclaration(
+                name=name, description=description, parameters_json_schema=dict(schema)
+            )
         parameters = to_wire_schema(schema)
     except Unsayable as error:
         raise ConfigError(f"{whose}: {error}") from error

@@ -19,18 +19,38 @@ if TYPE_CHECKING:
 
     from .mcp import McpHttp
 
-__all__ = ["open_http"]
+__all__ = ["Meter", "open_http"]
 
 _SEND_OR_DIAL: Final = 30.0
 _SILENT: Final = 300.0
 """Seconds without a byte of an answer, as the SDK has it; a call has a time-out of its own."""
 _ENDS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
-"""Of an event. One that is cut between two pieces isn't seen, and two events count as one then."""
+"""Of an event."""
+
+
+class Meter:
+    """Counts the bytes of a message that comes in pieces."""
+
+    def __init__(self, *, events: bool) -> None:
+        self._events: bool = events
+        self._length: int = 0
+        self._tail: bytes = b""
+
+    def feed(self, piece: bytes) -> int:
+        """Take what came; return how much there is of the last message, its end counted in."""
+        self._length += len(piece)
+        if self._events:
+            seen = self._tail + piece  # an end may be cut in two
+            ended = max(map(seen.rfind, _ENDS))
+            if ended >= 0:
+                self._length = len(seen) - ended
+            self._tail = seen[1 - len(max(_ENDS, key=len)) :]
+        return self._length
 
 
 @asynccontextmanager
 async def open_http(
-    server: McpHttp, note_refusal: Callable[[int | None], None], note_flaw: Callable[[str], None]
+    server: McpHttp, note_refusal: Callable[[int | None], None], leave: Callable[[str], None]
 ) -> AsyncIterator[Any]:
     """Give the SDK what it reads from, and writes to.
 
@@ -38,7 +58,7 @@ async def open_http(
       server: Where it is.
       note_refusal: Told the status of each answer to a message, where that is a refusal, else
         ``None``.
-      note_flaw: Told why an answer was left, where that is the server's fault.
+      leave: Told what the server did that can't go on.
     """
     import httpx2
     from mcp.client.streamable_http import streamable_http_client
@@ -50,22 +70,16 @@ async def open_http(
             self._stream: Any = response.stream
             self._answers: bool = response.request.method == "POST"
             kind = response.headers.get("content-type", "").lower()
-            self._events: bool = kind.startswith("text/event-stream")
+            self._meter = Meter(events=kind.startswith("text/event-stream"))
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            length = 0
             async with aclosing(aiter(self._stream)) as pieces:
                 async for piece in pieces:
-                    ended = max((piece.rfind(end) for end in _ENDS), default=-1)
-                    if self._events and ended >= 0:
-                        length = -ended
-                    length += len(piece)
-                    if length > LONGEST_LINE:
+                    if self._meter.feed(piece) > LONGEST_LINE:
+                        reason = f"sent a message of more than {LONGEST_LINE:,} bytes"
                         if self._answers:
-                            note_flaw(
-                                f"sent a message of more than {LONGEST_LINE:,} bytes, and was left"
-                            )
-                        raise httpx2.StreamError(f"more than {LONGEST_LINE:,} bytes")
+                            leave(f"{reason}, and was left")
+                        raise httpx2.StreamError(reason)
                     yield piece
 
         async def aclose(self) -> None:
@@ -74,11 +88,16 @@ async def open_http(
     async def look_at(response: httpx2.Response) -> None:
         if response.request.method == "POST":  # the others are the SDK's own affair
             note_refusal(response.status_code if response.is_error else None)
+        coding = response.headers.get("content-encoding", "identity").strip().lower()
+        if coding not in ("", "identity"):
+            # Nobody could say how long it will be.
+            reason = f"compresses what it sends ({coding[:20]!r}), which isn't asked for"
+            leave(f"{reason}, and was left")
+            raise httpx2.StreamError(reason)
         response.stream = Bounded(response)
 
-    # Compressed, nobody could say how long it will be.
-    headers = httpx2.Headers({"Accept-Encoding": "identity"})
-    headers.update(server.headers)
+    headers = httpx2.Headers(server.headers)
+    headers["Accept-Encoding"] = "identity"
     options: dict[str, Any] = {}
     if "max_sse_event_size" in inspect.signature(streamable_http_client).parameters:
         options["max_sse_event_size"] = LONGEST_LINE

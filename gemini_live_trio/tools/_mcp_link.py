@@ -115,12 +115,27 @@ async def call_tool(
 
 
 @attrs.define(eq=False)
+class _End:
+    """How a connection ends."""
+
+    over: trio.Event = attrs.field(factory=trio.Event)
+    """It is to be let go of, or has ended."""
+
+    flaw: str | None = None
+    """What the server did that can't go on."""
+
+    def leave(self, flaw: str) -> None:
+        """Let go of it for what the server did."""
+        self.flaw = flaw
+        self.over.set()
+
+
+@attrs.frozen(eq=False)
 class _Held:
     """A connection while it lasts."""
 
     client: mcp.Client
-    over: trio.Event = attrs.field(factory=trio.Event)
-    """It is to be let go of, or has ended."""
+    end: _End
 
 
 class Link:
@@ -138,15 +153,13 @@ class Link:
         self._held: _Held | None = None
         self._refused: int | None = None
         """The status of the newest answer over HTTP, where that was a refusal."""
-        self._flaw: str | None = None
-        """What the server did that can't go on."""
         self._redactor: Redactor = Redactor(secrets=Secrets(server.secrets()))
 
     def close(self) -> None:
         """Let go of the server, within a bound, and for good."""
         self._closed = True
         if self._held is not None:
-            self._held.over.set()
+            self._held.end.over.set()
 
     async def tools(self) -> tuple[Sequence[mcp.types.Tool], str]:
         """Connect, and ask what the server has: its tools, and its advice on how to use them.
@@ -161,7 +174,7 @@ class Link:
         except trio.TooSlowError:
             raise self._error(self._silent()) from None
         except Exception as error:  # noqa: BLE001 - the SDK has many kinds
-            raise self._error(self._explain(error)) from self._clean(error)
+            raise self._error(self._why(held.end, error)) from self._clean(error)
 
     async def call(self, name: str, args: Mapping[str, JsonValue], context: ToolContext) -> object:
         """Call a tool.
@@ -178,10 +191,10 @@ class Link:
         except McpError as error:
             raise ToolError(str(error)) from error
         except Exception as error:  # noqa: BLE001 - the SDK has many kinds
-            if held is None or not (held.over.is_set() or self._ended(error)):
+            if held is None or not (held.end.over.is_set() or self._ended(error)):
                 raise ToolError(self._explain(error)) from self._clean(error)
-            held.over.set()
-            text = f"{self._label} {self._flaw or 'has ended'}; the next call opens it again."
+            held.end.over.set()
+            text = f"{self._label} {held.end.flaw or 'has ended'}; the next call opens it again."
             raise ToolError(self._redactor.text(text)) from self._clean(error)
 
     async def _open(self) -> _Held:
@@ -190,7 +203,7 @@ class Link:
                 raise self._error(
                     f"{self._label} is closed: the block of open_mcp_tools has been left."
                 )
-            if self._held is None or self._held.over.is_set():
+            if self._held is None or self._held.end.over.is_set():
                 try:
                     self._held = await self._nursery.start(self._hold)
                 except BaseExceptionGroup as group:  # Trio puts what comes out of it into one
@@ -203,17 +216,17 @@ class Link:
         held: _Held | None = None
         failure: Exception | None = None
         words = _Stderr(self._label, self._redactor)
-        self._flaw = None
+        end = _End()
         try:
             with trio.CancelScope(deadline=trio.current_time() + self._connect_timeout) as scope:
-                async with self._client(words) as client:
+                async with self._client(words, end) as client:
                     scope.deadline, scope.shield = math.inf, True
-                    held = _Held(client)
+                    held = _Held(client, end)
                     self._learn_name(client)
                     task_status.started(held)
                     if self._closed:  # while it was opened
-                        held.over.set()
-                    await held.over.wait()
+                        end.over.set()
+                    await end.over.wait()
                     scope.deadline = trio.current_time() + _LEAVING
         except BaseException as error:  # noqa: BLE001 - raised again, unless it is told otherwise
             cause = _cause(error)
@@ -221,21 +234,20 @@ class Link:
                 raise cause from None
             failure = cause
         if held is None:
-            text = self._silent() if failure is None else self._explain(failure)
-            raise self._error(text + words.last()) from self._clean(failure)
-        held.over.set()
-        if failure is not None:
-            _log.warning("%s", self._explain(failure))
+            raise self._error(self._why(end, failure) + words.last()) from self._clean(failure)
+        end.over.set()
+        if end.flaw is not None or failure is not None:
+            _log.warning("%s", self._why(end, failure))
 
-    def _client(self, words: _Stderr) -> mcp.Client:
+    def _client(self, words: _Stderr, end: _End) -> mcp.Client:
         import mcp
         from mcp.types import Implementation
 
         server = self._server
         return mcp.Client(
-            open_http(server, self._note_refusal, self._note_flaw)
+            open_http(server, self._note_refusal, end.leave)
             if server.kind == "http"
-            else _open_stdio(server, words, self._note_flaw),
+            else _open_stdio(server, words, end.leave),
             client_info=Implementation(name=_NAME, version=_version()),
             cache=None,
         )
@@ -258,8 +270,7 @@ class Link:
         from mcp.types import CONNECTION_CLOSED
 
         # 404 is how a server says that it has forgotten the session.
-        closed = getattr(error, "code", None) == CONNECTION_CLOSED or self._refused == 404
-        return closed or self._flaw is not None
+        return getattr(error, "code", None) == CONNECTION_CLOSED or self._refused == 404
 
     def _error(self, text: str) -> McpError:
         return McpError(self._redactor.text(text), server=self._label)
@@ -271,6 +282,11 @@ class Link:
 
     def _silent(self) -> str:
         return f"{self._label} didn't answer within {self._connect_timeout:g} s."
+
+    def _why(self, end: _End, error: Exception | None) -> str:
+        if end.flaw is not None:
+            return self._redactor.text(f"{self._label} {end.flaw}.")
+        return self._silent() if error is None else self._explain(error)
 
     def _explain(self, error: Exception) -> str:
         """Say in a sentence what went wrong, for a person and for the model."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -94,6 +94,18 @@ def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(map(_is_text, value))
 
 
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _is_one_text_or_more(value: Any) -> bool:
+    return _is_text(value) or (_is_list(value) and _is_list_of_texts(value))
+
+
 _SHAPES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     **dict.fromkeys(
         ("$ref", "title", "description", "pattern", "format", "contentEncoding"),
@@ -107,19 +119,43 @@ _SHAPES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
         ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
         (_is_number, "a number"),
     ),
-    **dict.fromkeys(("enum", "anyOf", "oneOf", "allOf"), (_is_list, "a list with something in it")),
+    **dict.fromkeys(
+        ("enum", "anyOf", "oneOf", "allOf", "prefixItems"),
+        (_is_list, "a list with something in it"),
+    ),
     **dict.fromkeys(("properties", "$defs", "definitions"), (_is_object, "an object")),
+    **dict.fromkeys(("default", "const"), (_is_json, "a JSON value")),
     "required": (_is_list_of_texts, "a list of names"),
+    "type": (_is_one_text_or_more, "one of JSON's types, or a list of them"),
 }
 """What is under a keyword: a schema may come from anybody, and is read on trust after that."""
 
 
-def _check_shape(schema: Mapping[str, Any]) -> None:
+def check_schema(schema: object) -> None:
+    """See that this is a JSON Schema, and everything in it, as far as it is looked at here.
+
+    Raises:
+      Unsayable: it isn't.
+    """
+    if isinstance(schema, bool):
+        return
+    if not isinstance(schema, Mapping):
+        raise Unsayable(f"the schema {schema!r:.80} is none", "it takes an object.")
     for keyword, (fits, words) in _SHAPES.items():
         if keyword in schema and not fits(schema[keyword]):
             raise Unsayable(
                 f"the schema has {schema[keyword]!r:.80} under {keyword}", f"it takes {words}."
             )
+    for keyword in ("properties", "$defs", "definitions"):
+        for member in schema.get(keyword, {}).values():
+            check_schema(member)
+    for keyword in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        for member in schema.get(keyword, ()):
+            check_schema(member)
+    for keyword in ("items", "additionalProperties"):
+        value = schema.get(keyword, True)
+        for member in value if isinstance(value, list) else [value]:  # a list in older drafts
+            check_schema(member)
 
 
 def to_wire_schema(schema: Mapping[str, Any]) -> wire.Schema:
@@ -129,7 +165,7 @@ def to_wire_schema(schema: Mapping[str, Any]) -> wire.Schema:
       Unsayable: it contains itself, uses a keyword for which there is neither another nor words, or
         is none.
     """
-    _check_shape(schema)
+    check_schema(schema)
     definitions = {**schema.get("definitions", {}), **schema.get("$defs", {})}
     return _Translation(definitions).of(schema)
 
@@ -144,7 +180,6 @@ class _Translation:
             return _ANYTHING
         if not isinstance(schema, Mapping):
             raise Unsayable(f"the schema {schema!r} can't be said to the model", _ADVICE)
-        _check_shape(schema)
         if "$ref" in schema:
             return self._of_reference(schema)
         if "allOf" in schema:
@@ -184,7 +219,7 @@ class _Translation:
         self._open.append(name)
         try:
             siblings = {key: value for key, value in schema.items() if key != "$ref"}
-            return self.of({**self._definitions[name], **siblings})
+            return self.of({**_as_object(self._definitions[name]), **siblings})
         finally:
             self._open.pop()
 
@@ -195,7 +230,7 @@ class _Translation:
         about = {name: schema[name] for name in _ABOUT if name in schema}
         others = [member for member in members if member != _NULL] or [_NULL]
         if len(others) == 1:
-            one = self.of({**others[0], **about})
+            one = self.of({**_as_object(others[0]), **about})
         else:
             one = wire.Schema(any_of=[self.of(member) for member in others], **about)
         return attrs.evolve(one, nullable=True) if len(others) < len(members) else one
@@ -246,6 +281,7 @@ class _Translation:
         if isinstance(schema.get("items"), list):  # how older drafts write the same
             places = schema["items"]
         if places:
+            places = [*map(_as_object, places)]
             words.append(f"in this order: {', '.join(map(in_words, places))}")
             distinct = [place for n, place in enumerate(places) if place not in places[:n]]
             items: Any = distinct[0] if len(distinct) == 1 else {"anyOf": distinct}
@@ -318,12 +354,21 @@ def _alternatives(schema: Mapping[str, Any], keyword: str) -> Sequence[Mapping[s
     beside = schema.keys() - {keyword, "type", *_ABOUT} - _LEFT_OUT
     if beside and not all(name.startswith("x-") for name in beside):
         raise Unsayable(f"the schema says {min(beside)} beside {keyword}", _ADVICE)
-    return [{**kind, **member} for member in schema[keyword]]
+    return [{**kind, **_as_object(member)} for member in schema[keyword]]
+
+
+def _as_object(schema: Any) -> Mapping[str, Any]:
+    if schema is True:
+        return {}
+    if schema is False:
+        raise Unsayable("the schema allows nothing somewhere", _ADVICE)
+    members: Mapping[str, Any] = schema
+    return members
 
 
 def _merged(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Write what ``allOf`` joins as one schema, where the parts don't speak of the same things."""
-    parts: Iterable[Mapping[str, Any]] = schema["allOf"]
+    parts = map(_as_object, schema["allOf"])
     merged = {name: value for name, value in schema.items() if name != "allOf"}
     for part in parts:
         if twice := sorted(merged.keys() & part.keys() - {"type", "description"}):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -40,6 +41,10 @@ __all__ = ["McpHttp", "McpStdio", "McpTools", "open_mcp_tools"]
 
 _SHOWN_WORDS: Final = 3
 
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD: Final = re.compile(r"([!-~]([\t -~]*[!-~])?)?")
+"""Names and values of headers: RFC 9110, section 5."""
+
 
 def _names(pairs: Mapping[str, str]) -> str:
     """Show names only: the values may be secrets."""
@@ -49,8 +54,13 @@ def _names(pairs: Mapping[str, str]) -> str:
 def _headers(value: Mapping[str, str]) -> Mapping[str, str]:
     headers = texts("headers", value)
     for name, text in headers.items():
-        if not name.isascii() or not text.isascii():
-            raise ConfigError(f"headers: {name!r:.80} has other characters than ASCII's.")
+        if not _TOKEN.fullmatch(name):
+            raise ConfigError(f"headers has {name!r:.80}, which can't be the name of one.")
+        if not _FIELD.fullmatch(text):
+            raise ConfigError(
+                f"headers: {name!r:.80} has a blank or a line's end around it, or characters that "
+                "HTTP doesn't take."
+            )
     return headers
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import socket
 import time
 import wave
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("prompt_toolkit", reason="needs the extra repl")
-from cli.tmux import NEEDED, Service, Terminal
+from cli.tmux import NEEDED, PATIENCE, Service, Terminal
 
 pytestmark = [pytest.mark.terminal, NEEDED]
 
@@ -177,16 +178,19 @@ def test_ctrl_c_while_a_tool_runs(wide: Terminal, url: str, tmp_path: Path) -> N
     wide.start("--url", url, "--tool", "run-command")
     wide.see(r"^note> Connected")
     os.mkfifo(tmp_path / "alive")
-    call = json.dumps({"argv": ["dash", "-c", "exec sleep 27.182 > alive"]})
+    alive = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
+    call = json.dumps({"argv": ["dash", "-c", "exec > alive; echo; exec sleep 27.182"]})
     shows(wide, f"!call run_command {call}", r"^yes or no>$")
     wide.type("y")
-    with (tmp_path / "alive").open("rb", buffering=0) as alive:  # once the command has it open too
-        os.set_blocking(alive.fileno(), False)
-        assert alive.read() is None
-        wide.see(r"^note> .*Allow it\? \[y/N\] Yes\.")
-        wide.keys("C-c")
-        wide.see(r"^tool> run_command failed after .* The person stopped this")
-        assert alive.read() == b""  # it is gone
+    wide.see(r"^note> .*Allow it\? \[y/N\] Yes\.")
+    assert select.select([alive], [], [], PATIENCE)[0]
+    assert os.read(alive, 9) == b"\n"
+    with pytest.raises(BlockingIOError):
+        os.read(alive, 9)  # the command holds it open
+    wide.keys("C-c")
+    wide.see(r"^tool> run_command failed after .* The person stopped this")
+    assert os.read(alive, 9) == b""  # and is gone
+    os.close(alive)
     wide.see(r"^model> run_command failed: .The person stopped this")
     wide.keys("C-d")
     wide.ended(0)

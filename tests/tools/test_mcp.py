@@ -409,7 +409,13 @@ async def test_a_server_in_the_same_program_is_called() -> None:
         (lambda: McpStdio("ls", cwd=3), "cwd takes a folder, not 3"),  # type: ignore[arg-type]
         (lambda: McpStdio("ls", stderr="x"), "stderr takes an open file"),  # type: ignore[arg-type]
         (lambda: McpStdio("ls", stderr=io.StringIO()), "stderr takes an open file"),
-        (lambda: McpHttp("http://x", headers={"Key": "ключ"}), "'Key' has other characters"),
+        (lambda: McpHttp("http://x", headers={"Key": "ключ"}), "'Key' has a blank or"),
+        (lambda: McpHttp("http://x", headers={"Key": "sesame\n"}), "'Key' has a blank or"),
+        (lambda: McpHttp("http://x", headers={"Key": " sesame"}), "'Key' has a blank or"),
+        (lambda: McpHttp("http://x", headers={"Key": "ses\r\name"}), "'Key' has a blank or"),
+        (lambda: McpHttp("http://x", headers={"Key": "ses\0ame"}), "'Key' has a blank or"),
+        (lambda: McpHttp("http://x", headers={"my key": "x"}), "can't be the name"),
+        (lambda: McpHttp("http://x", headers={"": "x"}), "can't be the name"),
         (lambda: McpHttp("http://x", headers=["a: b"]), "headers takes a dict of texts"),  # type: ignore[arg-type]
         (lambda: McpHttp("example.com/mcp"), "begins with http"),
         (lambda: McpHttp("ftp://example.com"), "begins with http"),

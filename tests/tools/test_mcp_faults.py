@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import gc
+import itertools
 import json
 import logging
 import os
@@ -40,6 +41,7 @@ from gemini_live_trio import SessionConfig, open_session, wire
 from gemini_live_trio.errors import McpError, MissingDependency, ToolError
 from gemini_live_trio.simulator import open_simulator
 from gemini_live_trio.tools import McpHttp, McpStdio, McpTools, open_mcp_tools
+from gemini_live_trio.tools._mcp_http import Meter
 from gemini_live_trio.tools._mcp_stdio import Lines
 
 SECRET = "sesame-street-17"
@@ -408,6 +410,11 @@ def response(status: str, body: str, kind: str = "text/plain") -> bytes:
             "can't be reached|closed",
         ),
         (b"SSH-2.0-OpenSSH\r\n", "can't be reached"),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n"
+            b"content-length: 9\r\n\r\n",
+            r"compresses what it sends \('gzip'\), which isn't asked for, and was left",
+        ),
     ],
 )
 async def test_what_is_no_mcp_server_over_http_is_told(answer: bytes, says: str) -> None:
@@ -426,6 +433,27 @@ async def test_what_is_too_long_over_http_is_left_and_what_is_long_is_not(how: s
         with pytest.raises(ToolError, match="sent a message of more than 16,777,216 bytes, and"):
             await run(tools, "photograph", {"length": 13 * 2**20})
         assert await run(tools, "add", {"a": 1}) == {"result": 2}
+
+
+@given(
+    st.lists(st.binary(min_size=1, max_size=20).filter(lambda data: not {*data} & {*b"\r\n"})),
+    st.sampled_from([b"\n\n", b"\r\n\r\n", b"\r\r"]),
+    st.lists(st.integers(1, 9), min_size=1),
+)
+def test_each_event_is_counted_by_itself_however_it_is_cut(
+    events: list[bytes], end: bytes, cuts: list[int]
+) -> None:
+    stream = b"".join(event + end for event in events)
+    longest = max((len(event) for event in events), default=0)
+    for is_cut in (True, False):
+        meter, place = Meter(events=is_cut), 0
+        sizes = itertools.cycle(cuts)
+        while place < len(stream):
+            piece = stream[place : place + next(sizes)]
+            place += len(piece)
+            length = meter.feed(piece)
+            assert length <= longest + 2 * len(end) if is_cut else length == place
+    assert Meter(events=True).feed(b"x" * longest) == longest
 
 
 async def test_an_http_server_that_does_not_answer_is_given_up() -> None:

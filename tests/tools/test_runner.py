@@ -499,9 +499,12 @@ async def test_what_is_run_here_can_not_be_answered_by_hand_too(
         elif when == "after it was taken back":
             await s.server.cancel_calls("c1")
         await wait_all_tasks_blocked()
-        by_hand = wire.FunctionResponse(id="c1", name="look", response={"output": 2})
-        with pytest.raises(LocalProtocolError, match="'c1' of look is answered by the session"):
-            await s.session.send_tool_response([by_hand])
+        for more in (None, True):
+            by_hand = wire.FunctionResponse(
+                id="c1", name="look", response={"output": 2}, will_continue=more
+            )
+            with pytest.raises(LocalProtocolError, match="'c1' of look is answered by the session"):
+                await s.session.send_tool_response([by_hand])
         await trio.sleep(10)
         taken_back = when == "after it was taken back"
         assert s.answers() == ({} if taken_back else {"c1": {"output": 1}})

@@ -835,6 +835,13 @@ def test_what_cannot_be_a_tool_is_refused_when_it_is_decorated(function: Any, to
             r"@tool plain: the schema has \[\] under enum",
         ),
         (
+            {
+                "schema": {"type": "object", "properties": {"city": {"enum": []}}},
+                "dialect": "json_schema",
+            },
+            r"@tool plain: the schema has \[\] under enum",
+        ),
+        (
             {"schema": {"type": "object", "properties": {}}},
             "parameter city: the function needs it, but the model isn't told",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from gemini_live_trio import wire
 from gemini_live_trio.tools._hints import Unsayable
-from gemini_live_trio.tools._openapi import to_wire_schema
+from gemini_live_trio.tools._openapi import _SHAPES, to_wire_schema
 from gemini_live_trio.wire import Schema, Type
 
 CITY = {"type": "object", "properties": {"name": {"type": "string"}}, "title": "City"}
@@ -136,7 +137,7 @@ def test_what_may_be_anything_still_has_types(schema: Any) -> None:
         ({"type": "object", "if": {}}, "keyword if"),
         ({"type": "any"}, "a type 'any'"),
         ({"minimum": 3, "pattern": "a"}, "speaks of string and number without a type"),
-        ({"type": 3}, "a type 3"),
+        ({"type": 3}, "has 3 under type"),
         ({"enum": [[1]]}, "choice"),
         ({"type": "array", "items": False}, "the schema False"),
         ({"$ref": "#"}, "the schema contains itself"),
@@ -167,6 +168,13 @@ def test_what_may_be_anything_still_has_types(schema: Any) -> None:
         ({"type": "object", "properties": {"a": {}}, "required": "a"}, "it takes a list of names"),
         ({"type": "object", "required": ["a"]}, "requires a, which isn't among its properties"),
         ({"type": "array", "items": {"enum": []}}, "under enum"),
+        ({"type": "array", "prefixItems": 3}, "has 3 under prefixItems"),
+        ({"type": "object", "properties": {"a": 3}}, "the schema 3 is none: it takes an object"),
+        ({"$ref": "#/$defs/X", "$defs": {"X": 3}}, "the schema 3 is none"),
+        ({"$ref": "#/$defs/X", "$defs": {"X": False}}, "allows nothing somewhere"),
+        ({"anyOf": [False]}, "allows nothing somewhere"),
+        ({"type": "number", "default": float("inf")}, "has inf under default: it takes a JSON"),
+        ({"type": [[]]}, r"has \[\[\]\] under type: it takes one of JSON's types"),
     ],
 )
 def test_what_would_be_lost_is_refused(schema: Mapping[str, Any], told: str) -> None:
@@ -182,3 +190,20 @@ def test_open_bounds_of_integers_get_their_ends(bound: float, value: int) -> Non
     assert below is not None
     assert (value > bound) == (value >= above)
     assert (value < bound) == (value <= below)
+
+
+WORDS = ["string", "object", "array", "integer", "number", "boolean", "null", "#/$defs/a"]
+KEYWORDS = [*_SHAPES, "items", "additionalProperties", "const", "default", "nullable", "a"]
+NONSENSE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYWORDS), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYWORDS), NONSENSE, max_size=4))
+def test_whatever_it_is_it_is_said_or_refused(schema: dict[str, Any]) -> None:
+    with contextlib.suppress(Unsayable):
+        assert isinstance(to_wire_schema(schema), Schema)

@@ -109,6 +109,8 @@ class WavWriter:
         whole = len(self._held) // 2 * 2
         frames, place = self._file.tell(), self._raw.tell()
         try:
+            self._file.writeframesraw(b"")  # the header, where it isn't there yet
+            place = self._raw.tell()
             # Brings the header up to date as well.
             self._file.writeframes(bytes(self._held[:whole]))
         except OSError as error:

@@ -16,6 +16,7 @@ import trio
 from ..errors import MediaError
 from ._files import path_of
 from ._limits import check_pcm, check_rate
+from ._threads import thread_apart
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -129,8 +130,7 @@ class WavWriter:
         self._closed = True
         # On behalf of a block that may be cancelled already.
         with trio.CancelScope(shield=True):
-            # Not in the queue for the threads that the program shares: nothing could end that wait.
-            await trio.to_thread.run_sync(self._close, limiter=trio.CapacityLimiter(1))
+            await trio.to_thread.run_sync(self._close, limiter=thread_apart())
 
     def _close(self) -> None:
         try:

@@ -77,7 +77,8 @@ class WavWriter:
             third once a minute of the model's voice waits for the disk.
           trio.ClosedResourceError: The block was left.
 
-        Cancellation: the piece has been taken; what is written to disk is whole.
+        Cancellation: the piece has been taken, unless a minute waited already for the disk; what
+          is written to disk is whole.
         """
         if self._closed:
             raise trio.ClosedResourceError("this recording was closed")

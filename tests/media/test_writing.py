@@ -203,6 +203,12 @@ async def test_a_disk_that_stays_full_fills_no_memory_and_loses_nothing_that_it_
                 taken += wav.seconds > before
         assert len(wav._held) == MOST_HELD_BYTES
         assert taken < 70
+        before = wav.seconds
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await wav.write(second)
+        assert scope.cancelled_caught
+        assert wav.seconds == before
         await wav.write(second)
     _, said = content(tmp_path / "out.wav")
     assert said == second * (taken + 1)

@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, Literal
 
+import attrs
 import trio
 
 from ._groups import lone
@@ -94,7 +95,8 @@ async def run_voice(
       trio.ClosedResourceError: The block of a part that was given has been left.
 
     Cancellation: at any time. What it opened is closed; what was given to it stays open. Called
-      again with the same session and speaker, it goes on with the answer that is being played.
+      again with the same session and speaker, it goes on with the answer that is being played, also
+      where the program played sound of its own in between.
     """
     if microphone is False and speaker is False:
         raise ConfigError("A spoken conversation needs a microphone, a speaker or both.")
@@ -237,10 +239,36 @@ class _Ear:
         return self._echo.process(block.pcm, when=block.adc_time, frame=block.frame)
 
 
-_served: Final[weakref.WeakKeyDictionary[Speaker, tuple[weakref.ref[LiveSession], int]]] = (
-    weakref.WeakKeyDictionary()
-)
-"""Which session a speaker served last, and how many generations it had played before.
+@attrs.define(eq=False)
+class _Numbers:
+    """Which number a generation of a session has at a speaker, which is used for others as well."""
+
+    session: weakref.ref[LiveSession]
+    before: int
+    """How many generations of others the speaker had; a session counts its own from 1."""
+    newest: int = 0
+    """The newest that was handed over, as the session counts."""
+    _earlier: tuple[int, int] = (0, 0)
+    """Up to this one of the session's, so many of others came before."""
+
+    def number(self, generation: int) -> int:
+        until, before = self._earlier
+        return generation + (before if generation <= until else self.before)
+
+    def begin_again(self, newest: int) -> None:
+        """Take note of what the speaker played since; an answer that still waits keeps its number.
+
+        Args:
+          newest: The newest generation that it was given, by whomever.
+        """
+        if newest > self.before + self.newest:
+            if self.newest > self._earlier[0]:
+                self._earlier = (self.newest, self.before)
+            self.before = newest - self.newest
+
+
+_served: Final[weakref.WeakKeyDictionary[Speaker, _Numbers]] = weakref.WeakKeyDictionary()
+"""Which session a speaker served last.
 
 Of a conversation that is begun again, the answer that still waits is the session's own.
 """
@@ -253,38 +281,38 @@ class _Mouth:
         self._session = session
         self._speaker = speaker
         newest = speaker.newest_generation or 0
-        served, before = _served.get(speaker, (None, 0))
-        again = served is not None and served() is session
-        self._before = before if again else newest
-        """A session counts its generations from 1, and the speaker may have served another."""
-        _served[speaker] = (weakref.ref(session), self._before)
-        self._newest: int | None = newest - self._before or None
-        """The newest generation that was handed to the speaker, in the session's numbers."""
-        self._played: dict[int, float] = {} if self._newest is None else {self._newest: 0.0}
+        numbers = _served.get(speaker)
+        if numbers is None or numbers.session() is not session:
+            numbers = _served[speaker] = _Numbers(weakref.ref(session), newest)
+        numbers.begin_again(newest)
+        self._numbers = numbers
+        self._played: dict[int, float] = {numbers.newest: 0.0} if numbers.newest else {}
         """What the session knows to be heard, of the newest generations."""
 
     def take(self, event: Event) -> None:
         match event:
             case ModelAudio(stale=False):
                 self._play(event)
-            case Interrupted(spurious=False) if self._newest is not None:
-                self._speaker.flush(self._before + self._newest)
+            case Interrupted(spurious=False) if newest := self._numbers.newest:
+                self._speaker.flush(self._numbers.number(newest))
 
     async def finish(self) -> None:
-        if self._newest is not None:
+        if newest := self._numbers.newest:
             waiting = self._speaker.statistics().waiting_seconds
             with trio.move_on_after(waiting + ENDING_SECONDS):
-                await self._speaker.turn_played_out(self._before + self._newest)
+                await self._speaker.turn_played_out(self._numbers.number(newest))
             self._tell_played()
 
     def _play(self, sound: ModelAudio) -> None:
-        self._newest = sound.generation
+        self._numbers.newest = sound.generation
         self._played.setdefault(sound.generation, 0.0)
         while len(self._played) > 4:
             del self._played[next(iter(self._played))]
         try:
             self._speaker.play_nowait(
-                sound.pcm, rate_hz=sound.rate_hz, generation=self._before + sound.generation
+                sound.pcm,
+                rate_hz=sound.rate_hz,
+                generation=self._numbers.number(sound.generation),
             )
         except trio.WouldBlock:
             # To wait here would be to hear of no interruption. The speaker counts it.
@@ -300,7 +328,7 @@ class _Mouth:
 
     def _tell_played(self) -> None:
         for generation, told in self._played.items():
-            seconds = self._speaker.position(self._before + generation)
+            seconds = self._speaker.position(self._numbers.number(generation))
             if seconds != told:
                 self._played[generation] = seconds
                 self._session.played(generation, seconds)

@@ -26,6 +26,7 @@ import trio
 
 from ..errors import ConfigError, MediaError, MissingDependency
 from ._limits import check_number
+from ._threads import thread_apart
 
 __all__ = ["Device", "Link", "close_link", "list_devices", "open_link"]
 
@@ -129,7 +130,7 @@ async def list_devices(*, refresh: bool = False) -> list[Device]:
                 _refresh(sd)
             return _devices(sd)
 
-    return await _in_thread(listed, "list the sound devices")
+    return await _in_thread(listed, "list the sound devices", thread_apart())
 
 
 @attrs.define(eq=False)
@@ -176,6 +177,7 @@ async def open_link(
     latency: Latency,
     callback: Callable[[Link], Callable[..., None]],
     finished: Callable[[], None],
+    limiter: trio.CapacityLimiter,
     anew: bool = False,
     keep: Callable[[Link], bool] | None = None,
 ) -> Link:
@@ -189,6 +191,8 @@ async def open_link(
       latency: As PortAudio takes it.
       callback: Given the link, returns what PortAudio shall call for each block.
       finished: Called in PortAudio's thread when the stream has ended, however.
+      limiter: Of one token, which a driver that hangs keeps: who tries again with the same limiter
+        waits for it, instead of leaving one more thread behind.
       anew: The device was lost: look for it in a new list, if one can be made.
       keep: Given a stream that opened while this was being cancelled; unless true, it is closed.
 
@@ -200,12 +204,16 @@ async def open_link(
     """
     handover = threading.Lock()
     arrived: list[Link] = []
-    given_up = False
+    begun, given_up = threading.Event(), threading.Event()
     over = trio.Event()
     token = trio.lowlevel.current_trio_token()
 
     def opened() -> Link:
         try:
+            with handover:
+                if given_up.is_set():
+                    raise trio.TooSlowError  # and nobody is there to hear of it
+                begun.set()
             with _portaudio:
                 sd = _sounddevice()
                 if anew and not _open_links:
@@ -215,7 +223,7 @@ async def open_link(
                 _open_links.add(id(link))
             with handover:
                 arrived.append(link)
-                late = given_up
+                late = given_up.is_set()
             if late:
                 _close(link)
             return link
@@ -225,12 +233,16 @@ async def open_link(
 
     await trio.lowlevel.checkpoint()
     try:
-        return await _in_thread(opened, f"open the {NAMES[direction]}")
+        return await _in_thread(opened, f"open the {NAMES[direction]}", limiter)
     except BaseException:
-        with trio.move_on_after(CLOSE_SECONDS, shield=True):
-            await over.wait()
         with handover:
-            given_up = True
+            if not begun.is_set():
+                given_up.set()  # it waits for its thread: nothing will be opened
+        if not given_up.is_set():
+            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                await over.wait()
+        with handover:
+            given_up.set()
             left_here = tuple(arrived)
         for link in left_here:
             if keep is None or not keep(link):
@@ -241,7 +253,7 @@ async def open_link(
 async def close_link(link: Link) -> None:
     """Close a stream, in the time that there is for it, also when cancelled."""
     with trio.move_on_after(CLOSE_SECONDS, shield=True) as scope:
-        await trio.to_thread.run_sync(_close, link, abandon_on_cancel=True, limiter=_at_once())
+        await trio.to_thread.run_sync(_close, link, abandon_on_cancel=True, limiter=thread_apart())
     if scope.cancelled_caught:
         _log.warning(
             "%s did not close within %.0f s and was left behind", link.device.name, CLOSE_SECONDS
@@ -259,18 +271,10 @@ def _close(link: Link) -> None:
             _portaudio.release()
 
 
-def _at_once() -> trio.CapacityLimiter:
-    """Let a call have its thread also while the program's own calls hold all that Trio shares out.
-
-    Else a microphone would stay open because 40 tools are at work.
-    """
-    return trio.CapacityLimiter(1)
-
-
-async def _in_thread(call: Callable[[], T], what: str) -> T:
+async def _in_thread(call: Callable[[], T], what: str, limiter: trio.CapacityLimiter) -> T:
     try:
         with trio.fail_after(OPEN_SECONDS):
-            return await trio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=_at_once())
+            return await trio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=limiter)
     except trio.TooSlowError:
         raise MediaError(
             f"The system did not {what} within {OPEN_SECONDS:.0f} s; its sound service may hang."

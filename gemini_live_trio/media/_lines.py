@@ -19,6 +19,7 @@ import trio
 
 from ..errors import InternalError, MediaError
 from ._devices import NAMES, Direction, Latency, Link, close_link, open_link
+from ._threads import thread_apart
 
 __all__ = ["DeviceLost", "DeviceRestored", "Line", "Work"]
 
@@ -130,6 +131,7 @@ class Line:
         self._tries = 0
         self._try_at = 0.0
         self._over = trio.Event()
+        self._opening = thread_apart()
 
     async def open(self, *, again: bool = False) -> None:
         """Open the stream; raises and is cancelled like ``open_link``.
@@ -145,6 +147,7 @@ class Line:
             latency=self._latency,
             callback=lambda link: self._callback(link, watch),
             finished=lambda: self._finished(watch),
+            limiter=self._opening,
             anew=again,
             keep=self._keep if again else None,
         )
@@ -192,8 +195,9 @@ class Line:
     async def retry(self) -> DeviceRestored | None:
         """Wait until it is time, then try once to open the device again.
 
-        Cancellation: at any time. The next call goes on where this one was: when it is time stays,
-          and so does a stream that opened within the two seconds that a driver is waited for.
+        Cancellation: at any time. When it is time stays, and so does a stream that opened within
+          the two seconds that a driver is waited for. A try that was cancelled otherwise has
+          failed: with time-outs so short, a driver that takes longer is tried for ever in vain.
         """
         if self.link is None:
             with trio.move_on_at(self._try_at):

@@ -16,6 +16,7 @@ import trio
 from ..errors import MediaError
 from ._files import path_of
 from ._limits import check_pcm, check_rate
+from ._threads import thread_apart
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -76,7 +77,8 @@ class WavWriter:
             third once a minute of the model's voice waits for the disk.
           trio.ClosedResourceError: The block was left.
 
-        Cancellation: the piece has been taken; what is written to disk is whole.
+        Cancellation: the piece has been taken, unless a minute waited already for the disk; what
+          is written to disk is whole.
         """
         if self._closed:
             raise trio.ClosedResourceError("this recording was closed")
@@ -109,6 +111,8 @@ class WavWriter:
         whole = len(self._held) // 2 * 2
         frames, place = self._file.tell(), self._raw.tell()
         try:
+            self._file.writeframesraw(b"")  # the header, where it isn't there yet
+            place = self._raw.tell()
             # Brings the header up to date as well.
             self._file.writeframes(bytes(self._held[:whole]))
         except OSError as error:
@@ -127,8 +131,7 @@ class WavWriter:
         self._closed = True
         # On behalf of a block that may be cancelled already.
         with trio.CancelScope(shield=True):
-            # Not in the queue for the threads that the program shares: nothing could end that wait.
-            await trio.to_thread.run_sync(self._close, limiter=trio.CapacityLimiter(1))
+            await trio.to_thread.run_sync(self._close, limiter=thread_apart())
 
     def _close(self) -> None:
         try:

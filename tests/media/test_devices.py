@@ -11,6 +11,7 @@ import pytest
 import trio
 from media.portaudio import Card, FakeSounddevice, Stream
 from support import no_thread_to_spare
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gemini_live_trio import errors
 from gemini_live_trio.media import (
@@ -26,7 +27,7 @@ from gemini_live_trio.media import (
     open_microphone,
     open_speaker,
 )
-from gemini_live_trio.media._devices import choose
+from gemini_live_trio.media._devices import CLOSE_SECONDS, choose
 from gemini_live_trio.media._lines import Line
 
 np = pytest.importorskip("numpy", reason="needs the extra audio")
@@ -481,6 +482,55 @@ async def test_devices_open_and_close_while_the_program_has_no_thread_to_spare(p
     assert [stream.open for stream in fake.streams] == [False, False]
 
 
+def a_line() -> Line:
+    return Line(
+        "input",
+        None,
+        rate_hz=16_000,
+        block_ms=20,
+        latency="low",
+        work=lambda link: lambda *_: True,
+        wake=lambda: None,
+    )
+
+
+async def test_a_driver_that_hangs_holds_one_thread_however_often_it_is_tried(
+    plug: Plug, monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
+) -> None:
+    fake = plug(Card("Mic", inputs=1))
+    start, gate = Stream.start, threading.Event()
+
+    def hang(stream: Stream) -> None:
+        assert gate.wait(60)
+        start(stream)
+
+    monkeypatch.setattr(Stream, "start", hang)
+    mock_clock.rate = 500
+    line = a_line()
+    try:
+        while not fake.streams:
+            with pytest.raises(errors.MediaError, match="did not open the microphone within 10 s"):
+                await line.open()
+        threads = threading.active_count()
+        for _ in range(20):
+            with pytest.raises(errors.MediaError, match="did not open the microphone within 10 s"):
+                await line.open()
+        assert threading.active_count() <= threads
+
+        mock_clock.rate = 1
+        before = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(line.open)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        assert trio.current_time() - before < CLOSE_SECONDS
+    finally:
+        gate.set()
+    await line.open()
+    assert [stream.open for stream in fake.streams] == [False, True]
+    await line.close()
+
+
 async def test_what_a_device_was_handed_while_it_was_closed_keeps_nobody_waiting(
     plug: Plug,
 ) -> None:
@@ -525,17 +575,7 @@ async def test_a_stream_left_open_when_its_run_ended_stops_by_itself(plug: Plug)
     fake = plug(Card("Mic", inputs=1))
 
     async def careless() -> Line:
-        def wake() -> None: ...
-
-        line = Line(
-            "input",
-            None,
-            rate_hz=16_000,
-            block_ms=20,
-            latency="low",
-            work=lambda link: lambda *_: True,
-            wake=wake,
-        )
+        line = a_line()
         await line.open()
         return line
 

@@ -378,6 +378,7 @@ async def test_a_livekit_that_can_not_be_loaded_is_passed_over_and_told(
     (tmp_path / "livekit" / "rtc.py").write_text(
         "raise TypeError('Descriptors cannot be created directly.\\nIf this call came from ...')"
     )
+    monkeypatch.setitem(sys.modules, "livekit", None)  # so that it goes again when the test is over
     for name in [name for name in sys.modules if name.split(".")[0] == "livekit"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)
@@ -392,7 +393,6 @@ async def test_a_livekit_that_can_not_be_loaded_is_passed_over_and_told(
     async with open_echo_canceller() as echo:
         assert echo.choice.backend == "speexdsp"
         assert echo.choice.missing == {"webrtc": str(caught.value)}
-    del sys.modules["livekit"]
 
 
 def test_without_livekit_it_is_speexdsp():

@@ -12,7 +12,7 @@ from media.portaudio import Card, FakeSounddevice
 from support import puppet, until
 
 from gemini_live_trio import LiveSession, errors, wire
-from gemini_live_trio.events import Interrupted, ModelAudio
+from gemini_live_trio.events import Interrupted, ModelAudio, TurnComplete
 from gemini_live_trio.media import open_speaker
 from gemini_live_trio.voice import run_voice
 
@@ -27,10 +27,14 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeSounddevice:
     return fake
 
 
-def said(pcm: bytes = b"", *, interrupted: bool | None = None) -> wire.LiveServerMessage:
+def said(
+    pcm: bytes = b"", *, interrupted: bool | None = None, complete: bool | None = None
+) -> wire.LiveServerMessage:
     blob = wire.Blob(data=pcm, mime_type="audio/pcm;rate=24000")
     turn = wire.Content(parts=[wire.Part(inline_data=blob)]) if pcm else None
-    content = wire.LiveServerContent(model_turn=turn, interrupted=interrupted)
+    content = wire.LiveServerContent(
+        model_turn=turn, interrupted=interrupted, turn_complete=complete
+    )
     return wire.LiveServerMessage(server_content=content)
 
 
@@ -68,6 +72,42 @@ async def test_a_conversation_that_goes_on_still_has_its_answer_in_hand(
             await eventually(lambda: speaker.statistics().waiting_seconds == 0)
         assert speaker.newest_generation == 1
         assert speaker.statistics().flushed_seconds == pytest.approx(0.9)
+
+
+async def test_what_a_program_played_of_its_own_costs_no_answer(fake: FakeSounddevice) -> None:
+    async with puppet() as (session, server), open_speaker(prebuffer_ms=0) as speaker:
+        for generation in (1, 3, 5):
+            async with talking(session, microphone=False, speaker=speaker):
+                await server.send(said(b"\0\x10" * 480, complete=True))
+                await until(session, TurnComplete)
+                await eventually(lambda: speaker.newest_generation == generation)  # noqa: B023
+            speaker.play_nowait(b"\0\x10" * 480, generation=generation + 1)
+            speaker.flush(generation + 1)
+        assert speaker.statistics().refused_seconds == 0
+
+
+async def test_an_answer_that_waits_stays_in_hand_whatever_the_program_played_since(
+    fake: FakeSounddevice,
+) -> None:
+    async with puppet() as (session, server), open_speaker(prebuffer_ms=0) as speaker:
+        async with talking(session, microphone=False, speaker=speaker):
+            await server.send(said(b"\0\x10" * 24_000))
+            await until(session, ModelAudio)
+            await eventually(lambda: speaker.newest_generation == 1)
+        speaker.play_nowait(b"\0\x10" * 2_400, generation=2)
+        for _ in range(2):
+            async with talking(session, microphone=False, speaker=speaker):
+                pass
+        speaker.play_nowait(b"\0\x10" * 2_400, generation=3)
+        for number in range(10):
+            fake.streams[0].take(at=50 + number * 0.02)
+        async with talking(session, microphone=False, speaker=speaker):
+            await eventually(lambda: session.transcript.sound_of(1) == (1.0, pytest.approx(0.2)))
+            await server.send(said(interrupted=True))
+            await until(session, Interrupted)
+            await eventually(lambda: speaker.statistics().flushed_seconds > 0)
+        assert speaker.statistics().flushed_seconds == pytest.approx(0.8)
+        assert speaker.statistics().waiting_seconds == pytest.approx(0.2)
 
 
 async def test_another_session_goes_on_counting(fake: FakeSounddevice) -> None:

@@ -188,13 +188,14 @@ async def test_what_names_no_file_is_refused(path: Any) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the limit is POSIX's")
+@pytest.mark.parametrize("room", [0, 20, 44, 20_000, 100_000])
 async def test_a_disk_that_stays_full_fills_no_memory_and_loses_nothing_that_it_took(
-    tmp_path: Path,
+    tmp_path: Path, room: int
 ) -> None:
     second = os.urandom(BUFFER_BYTES)
     taken = 0
     async with open_wav_writer(tmp_path / "out.wav") as wav:
-        with most_bytes(100_000):
+        with most_bytes(room):
             for _ in range(100):
                 before = wav.seconds
                 with suppress(MediaError):
@@ -202,6 +203,12 @@ async def test_a_disk_that_stays_full_fills_no_memory_and_loses_nothing_that_it_
                 taken += wav.seconds > before
         assert len(wav._held) == MOST_HELD_BYTES
         assert taken < 70
+        before = wav.seconds
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await wav.write(second)
+        assert scope.cancelled_caught
+        assert wav.seconds == before
         await wav.write(second)
     _, said = content(tmp_path / "out.wav")
     assert said == second * (taken + 1)

@@ -252,6 +252,7 @@ class _Numbers:
     """Up to this one of the session's, so many of others came before."""
 
     def number(self, generation: int) -> int:
+        """Return the speaker's number for one of the session's generations."""
         until, before = self._earlier
         return generation + (before if generation <= until else self.before)
 

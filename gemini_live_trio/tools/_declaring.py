@@ -35,7 +35,6 @@ __all__ = [
 
 Check = Literal["strict", "warn", "off"]
 
-_OPTIONS: Final = ("blocking", "on_result", "timeout", "limit", "must_finish", "limit_bytes")
 _SCHEDULING: Final = {
     None: wire.FunctionResponseScheduling.WHEN_IDLE,
     "when_idle": wire.FunctionResponseScheduling.WHEN_IDLE,
@@ -75,7 +74,15 @@ def gather(
         if one.name in names:
             raise ConfigError(f"There are two tools with the name {one.name!r}; rename one.")
         names.add(one.name)
-        check_options(one.name, **{name: getattr(one, name) for name in _OPTIONS})
+        check_options(
+            one.name,
+            blocking=one.blocking,
+            on_result=one.on_result,
+            timeout=one.timeout,
+            limit=one.limit,
+            must_finish=one.must_finish,
+            limit_bytes=one.limit_bytes,
+        )
         if check != "off":
             for slip in _slips(one, capability):
                 if check == "strict":

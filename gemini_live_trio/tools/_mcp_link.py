@@ -261,10 +261,6 @@ class Link:
     def _note_refusal(self, status: int | None) -> None:
         self._refused = status
 
-    def _note_flaw(self, text: str) -> None:
-        self._flaw = text
-        _log.warning("%s %s.", self._label, text)
-
     def _ended(self, error: Exception) -> bool:
         """Whether there will be no other answer over this connection."""
         from mcp.types import CONNECTION_CLOSED

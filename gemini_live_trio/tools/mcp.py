@@ -159,7 +159,7 @@ class McpHttp:
     """An MCP server at an address, spoken to over streamable HTTP.
 
     Raises:
-      ConfigError: that is no address, or headers aren't texts of ASCII.
+      ConfigError: that is no address, or headers aren't texts that HTTP can have.
     """
 
     kind: ClassVar[Literal["http"]] = "http"
@@ -230,7 +230,8 @@ async def open_mcp_tools(
 
     A server that ends doesn't end the block: the call that notices fails, and the next one starts
     the server again, or dials again. A server that sends more than 16 MiB as one message is left
-    in the same way (a process on Windows isn't). A ready session is used as it is.
+    in the same way (a process on Windows isn't), and so is one that compresses what it sends over
+    HTTP. A ready session is used as it is.
 
     Leaving the block ends what it began. A process is given 2 s to end by itself, 2 s more after
     SIGTERM, and is killed then, with all that it started; over HTTP, the goodbye may take 2 s.

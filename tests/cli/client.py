@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -186,6 +186,14 @@ async def until(condition: Callable[[], object]) -> None:
     with trio.fail_after(60):
         while not condition():  # noqa: ASYNC110 - nobody there could set an event
             await trio.sleep(0.005)
+
+
+def patiently(check: Callable[[], Awaitable[None]]) -> None:
+    """Run what visits the disk, in threads that a virtual clock doesn't see.
+
+    So the clock jumps only when nothing has happened for a while.
+    """
+    trio.run(check, clock=MockClock(autojump_threshold=0.01))
 
 
 async def settled() -> None:

@@ -5,21 +5,15 @@ from __future__ import annotations
 import io
 import json
 import wave
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import trio
-from cli.client import client, settled
+from cli.client import client, patiently, settled
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gemini_live_trio import ReconnectPolicy, SessionObserver
 from gemini_live_trio.simulator import Simulator
-
-
-def patiently(check: Callable[[], Awaitable[None]]) -> None:
-    """Run what visits the disk, in threads that a virtual clock doesn't see."""
-    trio.run(check, clock=MockClock(autojump_threshold=0.01))
 
 
 def silence(path: Path, seconds: float) -> Path:
@@ -341,7 +335,7 @@ def test_no_picture_is_lost_while_it_reconnects(back: bool, tmp_path: Path) -> N
             person.will_type(f"@{names[0]} @{names[1]} What are these?")
             await person.sees("^you> What are these?")
             if back:
-                await trio.sleep(3)
+                await person.sees(r"Dialling again .* \(3\)")
             else:
                 await person.sees("^error> ")
             assert not any(line.startswith("note> Sent") for line in person.lines)

@@ -5,7 +5,7 @@ import json
 import math
 import os
 import wave
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import trio
+from cli.client import patiently
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gemini_live_trio import SessionConfig, open_session, wire
@@ -63,14 +64,6 @@ async def failure_of(running: AbstractAsyncContextManager[Any]) -> BaseException
             (error,) = error.exceptions
         return error
     raise AssertionError("it went well")
-
-
-def patiently(check: Callable[[], Awaitable[None]]) -> None:
-    """Run something that visits the disk, in threads that a virtual clock doesn't see.
-
-    So the clock jumps only when nothing has happened for a while.
-    """
-    trio.run(check, clock=MockClock(autojump_threshold=0.01))
 
 
 def out(folder: Path) -> str:

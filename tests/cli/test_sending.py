@@ -4,12 +4,13 @@ import io
 import os
 import struct
 import wave
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import trio
+from cli.client import patiently
 from trio.testing import MockClock
 
 from gemini_live_trio import LiveSession, SessionConfig, open_session, wire
@@ -40,11 +41,6 @@ async def talking(
     ):
         yield session, simulator
         await session.aclose()
-
-
-def patiently(check: Callable[[], Awaitable[None]]) -> None:
-    """Run what visits the disk, in threads that a virtual clock doesn't see."""
-    trio.run(check, clock=MockClock(autojump_threshold=0.01))
 
 
 def picture(kind: str) -> bytes:

@@ -13,7 +13,8 @@ from support import puppet, until
 
 from gemini_live_trio import LiveSession, errors, wire
 from gemini_live_trio.events import Interrupted, ModelAudio, TurnComplete
-from gemini_live_trio.media import open_speaker
+from gemini_live_trio.media import Speaker, open_speaker
+from gemini_live_trio.simulator import ServerConnection
 from gemini_live_trio.voice import run_voice
 
 pytest.importorskip("numpy", reason="needs the extra audio")
@@ -53,14 +54,21 @@ async def eventually(true: Callable[[], bool]) -> None:
             await trio.lowlevel.checkpoint()
 
 
+async def hears_one_second(
+    session: LiveSession, server: ServerConnection, speaker: Speaker
+) -> None:
+    """Begin a conversation, and end it with all of an answer in the speaker's hands."""
+    async with talking(session, microphone=False, speaker=speaker):
+        await server.send(said(b"\0\x10" * 24_000))
+        await until(session, ModelAudio)
+        await eventually(lambda: speaker.newest_generation == 1)
+
+
 async def test_a_conversation_that_goes_on_still_has_its_answer_in_hand(
     fake: FakeSounddevice,
 ) -> None:
     async with puppet() as (session, server), open_speaker(prebuffer_ms=0) as speaker:
-        async with talking(session, microphone=False, speaker=speaker):
-            await server.send(said(b"\0\x10" * 24_000))
-            await until(session, ModelAudio)
-            await eventually(lambda: speaker.newest_generation == 1)
+        await hears_one_second(session, server, speaker)
         for number in range(10):
             fake.streams[0].take(at=50 + number * 0.02)
         async with talking(session, microphone=False, speaker=speaker):
@@ -90,10 +98,7 @@ async def test_an_answer_that_waits_stays_in_hand_whatever_the_program_played_si
     fake: FakeSounddevice,
 ) -> None:
     async with puppet() as (session, server), open_speaker(prebuffer_ms=0) as speaker:
-        async with talking(session, microphone=False, speaker=speaker):
-            await server.send(said(b"\0\x10" * 24_000))
-            await until(session, ModelAudio)
-            await eventually(lambda: speaker.newest_generation == 1)
+        await hears_one_second(session, server, speaker)
         speaker.play_nowait(b"\0\x10" * 2_400, generation=2)
         for _ in range(2):
             async with talking(session, microphone=False, speaker=speaker):

@@ -9,6 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import Any, Protocol, TypeVar
 
 import trio
+from trio.abc import Instrument
+from trio.testing import MockClock
 
 from gemini_live_trio import LiveSession, SessionConfig, open_session
 from gemini_live_trio.events import Event, ModelText, OutputTranscription, TurnComplete
@@ -18,6 +20,9 @@ E = TypeVar("E", bound=Event)
 
 PATIENCE = 300
 """Seconds, on the virtual clock: without a bound a lost event would hang the test."""
+
+THREAD_SECONDS = 1.0
+"""In real time, for which a virtual clock waits for a thread."""
 
 
 class Connect(Protocol):
@@ -88,6 +93,36 @@ def most_bytes(count: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class _ThreadsFirst(Instrument):
+    def __init__(self, clock: MockClock) -> None:
+        self._clock = clock
+        self._threads = trio.to_thread.current_default_thread_limiter()
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        wanted = THREAD_SECONDS if self._threads.borrowed_tokens else 0.0
+        if self._clock.autojump_threshold != wanted:
+            self._clock.autojump_threshold = wanted
+
+
+@asynccontextmanager
+async def threads_first() -> AsyncIterator[None]:
+    """Let the virtual clock jump only when no thread is at work, or one is so for long.
+
+    By itself it doesn't see them: a deadline would be over before a disk was asked.
+    """
+    clock = trio.lowlevel.current_clock()
+    if not isinstance(clock, MockClock) or clock.autojump_threshold == math.inf:
+        yield
+        return
+    instrument = _ThreadsFirst(clock)
+    trio.lowlevel.add_instrument(instrument)
+    try:
+        yield
+    finally:
+        trio.lowlevel.remove_instrument(instrument)
+        clock.autojump_threshold = 0.0
 
 
 @contextmanager

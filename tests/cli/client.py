@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 import trio
+from support import threads_first
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gemini_live_trio import LiveSession, SessionConfig, open_session
@@ -189,11 +190,13 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def patiently(check: Callable[[], Awaitable[None]]) -> None:
-    """Run what visits the disk, in threads that a virtual clock doesn't see.
+    """Run what visits the disk, on a virtual clock that waits for threads."""
 
-    So the clock jumps only when nothing has happened for a while.
-    """
-    trio.run(check, clock=MockClock(autojump_threshold=0.01))
+    async def run() -> None:
+        async with threads_first():
+            await check()
+
+    trio.run(run, clock=MockClock(autojump_threshold=0))
 
 
 async def settled() -> None:
@@ -222,6 +225,7 @@ async def client(
             service[name] = options.pop(name)
     policy = options.pop("policy", None)
     async with (
+        threads_first(),
         open_simulator(port=None, commands=True, **service) as opened,
         open_recorder_later(options.get("save_audio")) as recorder,
     ):

@@ -93,11 +93,13 @@ def find_installation(
             goes_back=f"uv tool install {NAME}=={version}",
         )
     if (prefix / "pipx_metadata.json").is_file():
+        pipx = _program("pipx")
         return Installation(
             version=version,
             tool="pipx",
-            asks=ask_pip,
-            updates=[_program("pipx"), "upgrade", NAME],
+            # Where there is uv, pipx has that do the work, in an environment without pip.
+            asks=[pipx, "runpip", NAME, "install", *dry] if installer == "uv" else ask_pip,
+            updates=[pipx, "upgrade", NAME],
             goes_back=f"pipx install --force {NAME}=={version}",
         )
     if installer == "uv":

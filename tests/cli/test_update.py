@@ -109,11 +109,17 @@ class World:
 
 
 def borrow_libraries(python: Path) -> None:
-    """Let an environment see the libraries of this one."""
+    """Let an environment see the libraries of this one, but not its pip: that is the tool's own."""
     (site,) = python.parent.parent.glob("lib/python*/site-packages")
+    shelf = python.parent.parent / "borrowed"
+    shelf.mkdir()
     borrowed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *sys.path}
-    lines = [path for path in borrowed if path.endswith("site-packages")]
-    (site / "zz_borrowed.pth").write_text("\n".join(lines) + "\n")
+    for path in borrowed:
+        if path.endswith("site-packages"):
+            for library in Path(path).iterdir():
+                if not library.name.startswith("pip"):
+                    (shelf / library.name).symlink_to(library)
+    (site / "zz_borrowed.pth").write_text(f"{shelf}\n")
 
 
 def call(environment: dict[str, str], *command: str | Path) -> None:
@@ -123,7 +129,7 @@ def call(environment: dict[str, str], *command: str | Path) -> None:
     assert run.returncode == 0, run.stderr
 
 
-def installed_by(tool: str, folder: Path) -> World:
+def installed_by(tool: str, folder: Path, *, backend: str = "") -> World:
     index = folder / "index"
     index.mkdir()
     build(index, OLD)
@@ -138,6 +144,7 @@ def installed_by(tool: str, folder: Path) -> World:
         "UV_TOOL_BIN_DIR": str(folder / "bin"),
         "PIPX_HOME": str(folder / "pipx"),
         "PIPX_BIN_DIR": str(folder / "bin"),
+        "PIPX_DEFAULT_BACKEND": backend,
         "UV_PYTHON": sys.executable,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -146,6 +153,9 @@ def installed_by(tool: str, folder: Path) -> World:
         call(environment, "uv", "tool", "install", "gemini-live-trio")
         python = folder / "tools" / "gemini-live-trio" / "bin" / "python"
     elif tool == "pipx":
+        if backend == "pip":  # which is too old in Python's own bundle
+            online = {name: value for name, value in environment.items() if name != "PIP_NO_INDEX"}
+            call(online, "pipx", "upgrade-shared")
         call(environment, "pipx", "install", "--python", sys.executable, "gemini-live-trio")
         python = folder / "pipx" / "venvs" / "gemini-live-trio" / "bin" / "python"
     else:
@@ -158,12 +168,15 @@ def installed_by(tool: str, folder: Path) -> World:
     return World(index, python, environment)
 
 
-@pytest.mark.parametrize("tool", ["pip", "uv", "uv tool", "pipx"])
-def test_the_tool_that_installed_it_updates_it(tool: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("tool", "backend"),
+    [("pip", ""), ("uv", ""), ("uv tool", ""), ("pipx", "pip"), ("pipx", "uv")],
+)
+def test_the_tool_that_installed_it_updates_it(tool: str, backend: str, tmp_path: Path) -> None:
     if tool != "pip" and shutil.which(tool.split()[0]) is None:
         assert "UPDATERS_REQUIRED" not in os.environ, f"{tool} isn't installed"
         pytest.skip(f"needs {tool} (nox -s tests installs it)")
-    world = installed_by(tool, tmp_path)
+    world = installed_by(tool, tmp_path, backend=backend)
     assert world.version() == OLD
 
     same = world.run()

@@ -15,6 +15,9 @@ settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "default")
 )
 
-# A shell's background job is started with Ctrl-C ignored, and tests of Ctrl-C would wait for it.
+# A shell's background job is started with Ctrl-C ignored, and what nohup starts with hang-ups too;
+# tests of these would wait for them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -438,7 +438,7 @@ def test_what_the_model_does_not_take_holds_up_nothing_that_follows(tmp_path: Pa
             await person.sees("^error> .* text can't be sent to it")
             await settled()
             person.will_type(f"@{path}")
-            await trio.sleep(5)
+            await person.sees("^note> Sent .*a.wav")
             await settled()
             assert said_to(server)[already:] == ["sound", "pause", "sound", "pause"]
 
